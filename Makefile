@@ -1,0 +1,76 @@
+# Every command of the project. `make check` is what CI runs.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# One figure for both: the cores that tests may use.
+TEST_WORKERS ?= 2
+# In CI a missing service fails the tests that need it; elsewhere they are reported as NOT RUN.
+SERVICES := $(if $(filter true,$(CI)),required,optional)
+PYTEST := $(BIN)/pytest --services=$(SERVICES)
+PYTHON_PATHS := api assets bench dashboards factoryops ingest pipelines rules scripts tests warehouse
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(STAMP) ## make .venv with every dependency, checked against the hashes of requirements.lock
+
+$(STAMP): requirements.lock scripts/uv.lock scripts/setup.sh pyproject.toml
+	@scripts/setup.sh $(VENV)
+	@touch $@
+
+.PHONY: demo
+demo: setup ## start everything with two simulated factories; Ctrl-C stops it
+	@$(BIN)/factoryops up --demo
+
+.PHONY: services
+services: ## install the programs that tests need: mosquitto, PostgreSQL, Chromium (root), or say which are missing
+	@scripts/services.sh
+
+.PHONY: test
+test: setup services ## run every test (ARGS="-k name" narrows)
+	@$(PYTEST) -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+
+.PHONY: test-fast
+test-fast: setup ## run the tests that need no service and take under 2 s each
+	@$(PYTEST) -n $(TEST_WORKERS) -m "not slow" $(ARGS)
+
+.PHONY: format
+format: setup ## let ruff format the code and mend what it can
+	@$(BIN)/ruff format $(PYTHON_PATHS)
+	@$(BIN)/ruff check --fix $(PYTHON_PATHS)
+
+.PHONY: lint
+lint: setup ## formatting, ruff, types, import contracts
+	@$(BIN)/ruff format --check $(PYTHON_PATHS)
+	@$(BIN)/ruff check $(PYTHON_PATHS)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: check
+check: lint test ## what CI runs: lint and every test (documentation is tested by tests/test_*documented.py)
+
+.PHONY: bench
+bench: setup ## run every benchmark and print its figures as JSON (NAME=alert-latency runs one)
+	@for name in $(or $(NAME),$$($(BIN)/factoryops bench list)); do $(BIN)/factoryops bench "$$name" --json; done
+
+.PHONY: docs
+docs: setup ## write .env.example and docs/reference/settings.md from the Settings class
+	@$(BIN)/python scripts/document_settings.py
+
+.PHONY: lock
+lock: setup ## resolve pyproject.toml again into requirements.lock, with hashes and without index addresses
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
+		--no-header --no-emit-index-url --quiet -o requirements.lock
+
+.PHONY: clean
+clean: ## remove .venv and caches; what an installation stored in .factoryops stays
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,66 @@
+"""What every test can use, and how the run reports tests that a missing program kept from running."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import NOT_RUN, require_services
+
+pytest_plugins = [
+    "tests.fixtures.network",
+    "tests.fixtures.postgres",
+    "tests.fixtures.warehouse",
+    "tests.fixtures.mail",
+    "tests.fixtures.browser",
+]
+
+# Using the fixture is what needs the service: nobody has to remember the markers.
+MARKERS_BY_FIXTURE = {
+    "postgres_url": ("postgres", "slow"),
+    "postgres_database": ("postgres", "slow"),
+    "mosquitto": ("broker", "slow"),
+    "broker": ("broker", "slow"),
+    "chromium": ("browser", "slow"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--services",
+        choices=("required", "optional"),
+        default="optional",
+        help="what a missing program (mosquitto, PostgreSQL, Chromium) does to the tests that need it: fail them, or leave them out",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    require_services(required=config.getoption("--services") == "required")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m "not slow" chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            for marker in MARKERS_BY_FIXTURE.get(fixture, ()):
+                item.add_marker(marker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    left_out: dict[str, list[str]] = {}
+    for report in terminalreporter.getreports("skipped"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if NOT_RUN in reason:
+            left_out.setdefault(reason.split(NOT_RUN, 1)[1], []).append(report.nodeid)
+    if not left_out:
+        return
+    terminalreporter.section("TESTS NOT RUN", sep="=", red=True, bold=True)
+    for reason, tests in left_out.items():
+        terminalreporter.line(f"{len(tests)} tests: {reason}", yellow=True)
+        for test in sorted({nodeid.split("[")[0] for nodeid in tests}):
+            terminalreporter.line(f"    {test}")
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The root of the repository."""
+    return Path(__file__).resolve().parent.parent
