@@ -1,0 +1,118 @@
+"""Rules, what they raised, and what is still to be told to people."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from warehouse.models.base import Base, BigId, OwnedByFactory, utc_now
+
+SEVERITIES = ("critical", "high", "medium", "low")
+SCOPES = ("device", "global")
+SCHEDULE_TYPES = ("always", "time_window", "date_range")
+CHANNELS = ("email", "whatsapp")
+
+
+class Rule(OwnedByFactory, Base):
+    """When to raise an alert. `conditions` is the tree of `rules.parse`."""
+
+    __tablename__ = "rules"
+    __table_args__ = (
+        Index(None, "factory_id", "is_active"),
+        CheckConstraint(f"scope IN {SCOPES}", name="scope"),
+        CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),
+        CheckConstraint(f"schedule_type IN {SCHEDULE_TYPES}", name="schedule_type"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str | None] = mapped_column(Text)
+    scope: Mapped[str] = mapped_column(String(20), default="device")
+    conditions: Mapped[dict[str, Any]]
+    cooldown_minutes: Mapped[float] = mapped_column(default=15)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    schedule_type: Mapped[str] = mapped_column(String(20), default="always")
+    schedule_config: Mapped[dict[str, Any] | None]
+    severity: Mapped[str] = mapped_column(String(20), default="medium")
+    notification_channels: Mapped[dict[str, Any] | None]
+    """Such as {"email": true, "whatsapp": false}."""
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+
+
+class RuleDevice(OwnedByFactory, Base):
+    """Which machines a rule with scope `device` watches."""
+
+    __tablename__ = "rule_devices"
+
+    rule_id: Mapped[int] = mapped_column(ForeignKey("rules.id", ondelete="CASCADE"), primary_key=True)
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"), primary_key=True)
+
+
+class RuleCooldown(OwnedByFactory, Base):
+    """When a rule last raised an alert on a machine, in device time."""
+
+    __tablename__ = "rule_cooldowns"
+
+    rule_id: Mapped[int] = mapped_column(ForeignKey("rules.id", ondelete="CASCADE"), primary_key=True)
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"), primary_key=True)
+    last_triggered: Mapped[datetime]
+
+
+class Alert(OwnedByFactory, Base):
+    """A rule's condition was met on a machine. Active until resolved."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        # The same moment can raise the same alert only once, whoever evaluates it and however often.
+        UniqueConstraint("rule_id", "device_id", "triggered_at"),
+        Index(None, "factory_id", "device_id", "triggered_at"),
+        Index(None, "factory_id", "triggered_at"),
+        Index(None, "factory_id", "resolved_at"),
+        CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    rule_id: Mapped[int] = mapped_column(ForeignKey("rules.id", ondelete="CASCADE"))
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"))
+    triggered_at: Mapped[datetime]
+    """Device time of the reading that met the condition."""
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    resolved_at: Mapped[datetime | None]
+    """None: active."""
+    resolved_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    resolution_comment: Mapped[str | None] = mapped_column(String(1000))
+    severity: Mapped[str] = mapped_column(String(20))
+    message: Mapped[str | None] = mapped_column(Text)
+    telemetry_snapshot: Mapped[dict[str, Any] | None]
+    notification_sent: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Notification(OwnedByFactory, Base):
+    """Outbox: one message to one person on one channel, written with the alert and sent later."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        UniqueConstraint("idempotency_key"),
+        Index(None, "status", "next_attempt_at"),
+        CheckConstraint("status IN ('pending', 'sent', 'failed')", name="status"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), index=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    recipient: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(500))
+    body: Mapped[str] = mapped_column(Text)
+    idempotency_key: Mapped[str] = mapped_column(String(200))
+    """alert, channel and recipient: writing the same message twice is impossible."""
+    status: Mapped[str] = mapped_column(String(20), default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime] = mapped_column(default=utc_now)
+    last_error: Mapped[str | None] = mapped_column(String(1000))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    sent_at: Mapped[datetime | None]

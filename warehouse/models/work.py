@@ -1,0 +1,68 @@
+"""Work that people order: analyses and reports."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from warehouse.models.base import Base, OwnedByFactory, utc_now
+
+STATUSES = ("pending", "running", "complete", "failed")
+JOB_TYPES = ("anomaly", "failure_prediction", "energy_forecast", "ai_copilot")
+REPORT_FORMATS = ("pdf", "excel", "json")
+
+
+class AnalyticsJob(OwnedByFactory, Base):
+    """An analysis over some machines and a time range."""
+
+    __tablename__ = "analytics_jobs"
+    __table_args__ = (
+        Index(None, "factory_id", "status"),
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint(f"job_type IN {JOB_TYPES}", name="job_type"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    job_type: Mapped[str] = mapped_column(String(50))
+    mode: Mapped[str] = mapped_column(String(20), default="standard")
+    device_ids: Mapped[list[int]]
+    date_range_start: Mapped[datetime]
+    date_range_end: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(20), default="pending")
+    progress_percent: Mapped[float] = mapped_column(default=0)
+    stage: Mapped[str | None] = mapped_column(String(100))
+    parameters: Mapped[dict[str, Any] | None]
+    result_url: Mapped[str | None] = mapped_column(String(500))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Report(OwnedByFactory, Base):
+    """A report over some machines and a period, in one format."""
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        Index(None, "factory_id", "status"),
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint(f"format IN {REPORT_FORMATS}", name="format"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    title: Mapped[str | None] = mapped_column(String(255))
+    device_ids: Mapped[list[int]]
+    date_range_start: Mapped[datetime]
+    date_range_end: Mapped[datetime]
+    format: Mapped[str] = mapped_column(String(20))
+    include_analytics: Mapped[bool] = mapped_column(default=False)
+    analytics_job_id: Mapped[str | None] = mapped_column(ForeignKey("analytics_jobs.id", ondelete="SET NULL"))
+    status: Mapped[str] = mapped_column(String(20), default="pending")
+    file_url: Mapped[str | None] = mapped_column(String(500))
+    file_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    error_message: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)

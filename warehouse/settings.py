@@ -1,0 +1,167 @@
+"""The one place that reads the environment. Every setting has its unit in its name and a docstring that says what it does."""
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from warehouse.errors import SettingsError
+
+SHORTEST_SECRET = 32
+
+
+class Settings(BaseSettings):
+    """All settings, frozen. `Settings.load()` is how a process gets them; tests build one with keyword arguments."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_file=".env", env_file_encoding="utf-8", use_attribute_docstrings=True
+    )
+
+    app_env: Literal["development", "demo", "production"] = "development"
+    """`production` refuses to start without its secrets; `demo` and `development` generate their own in FACTORYOPS_HOME."""
+    app_url: str = "http://127.0.0.1:8080"
+    """Address under which people reach the dashboards; links in mails start with it."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe level that is logged."""
+    log_json: bool = False
+    """One JSON object a line instead of coloured text, for log collectors."""
+
+    factoryops_home: Path = Path(".factoryops")
+    """Folder that holds everything of an embedded installation: database, lake, files, broker state, Dagster state."""
+    database_url: str = ""
+    """Operational database: empty means SQLite in FACTORYOPS_HOME; or `postgresql+psycopg://user:password@host/database`."""
+    lake_catalog_url: str = ""
+    """Catalog of the lake: empty means SQLite in FACTORYOPS_HOME; or `postgresql://user:password@host/database`."""
+    lake_data_path: str = ""
+    """Where the lake's Parquet files live: empty means a folder in FACTORYOPS_HOME; or `s3://bucket/prefix`."""
+    object_store_url: str = ""
+    """Where reports, job results and backups live: empty means a folder in FACTORYOPS_HOME; or an fsspec address such as `s3://bucket/prefix`."""
+
+    web_host: str = "127.0.0.1"
+    """Address that the dashboards and the REST API listen on."""
+    web_port: int = Field(default=8080, ge=0, le=65535)
+    """Port of the dashboards and the REST API."""
+    dagster_port: int = Field(default=3070, ge=0, le=65535)
+    """Port of the Dagster UI on 127.0.0.1."""
+
+    mqtt_broker_host: str = ""
+    """Broker to connect to; empty means that `factoryops up` starts one itself."""
+    mqtt_broker_port: int = Field(default=1883, ge=0, le=65535)
+    """Port of the broker, also of the one that `factoryops up` starts."""
+    mqtt_username: str = ""
+    """User of the ingester at a broker of your own; generated for the broker that `factoryops up` starts."""
+    mqtt_password: SecretStr = SecretStr("")
+    """Password of the ingester at a broker of your own."""
+    mqtt_client_id: str = "factoryops-ingest"
+    """Client id of the ingester; the broker keeps its session under this name, so two ingesters need two."""
+
+    jwt_secret_key: SecretStr = SecretStr("")
+    """Key that signs session and API tokens, at least 32 random characters. Required in production; otherwise generated once."""
+    jwt_expiry_hours: float = Field(default=24, gt=0, le=24 * 30)
+    """Absolute lifetime of a sign-in, in hours."""
+    session_idle_timeout_hours: float = Field(default=8, gt=0)
+    """A sign-in that was not used for this long ends, in hours."""
+
+    smtp_host: str = ""
+    """Mail server; empty means that mails are written as .eml files to FACTORYOPS_HOME/mail."""
+    smtp_port: int = Field(default=587, ge=0, le=65535)
+    """Port of the mail server."""
+    smtp_user: str = ""
+    """User at the mail server; empty means no sign-in."""
+    smtp_password: SecretStr = SecretStr("")
+    """Password at the mail server."""
+    smtp_from: str = "noreply@factoryops.local"
+    """Sender of every mail."""
+    smtp_starttls: bool = True
+    """Whether to encrypt the connection to the mail server with STARTTLS when SMTP_USER is set."""
+    twilio_account_sid: str = ""
+    """Twilio account for WhatsApp messages; empty means that none are sent."""
+    twilio_auth_token: SecretStr = SecretStr("")
+    """Token of the Twilio account."""
+    twilio_whatsapp_from: str = ""
+    """Sender number of WhatsApp messages, such as `+14155238886`."""
+
+    landing_commit_spacing_ms: int = Field(default=20, ge=0)
+    """Least time between two commits of the ingester, in milliseconds: a busy plant batches by itself, a quiet one waits for nothing."""
+    landing_keep_minutes: float = Field(default=60, ge=1)
+    """Landed batches stay at least this long, even when every consumer has passed them."""
+    loader_interval_ms: int = Field(default=1000, ge=10)
+    """Pause between two loads into the lake, in milliseconds."""
+    evaluator_poll_ms: int = Field(default=20, ge=1)
+    """How often the rule evaluator looks for new batches, in milliseconds."""
+    raw_retention_days: int = Field(default=30, ge=1)
+    """Raw readings older than this are removed from the lake by the maintenance job."""
+    offline_after_minutes: float = Field(default=5, gt=0)
+    """A device that was silent for this long counts as offline."""
+    stale_after_seconds: float = Field(default=60, gt=0)
+    """A live value older than this is shown as stale."""
+
+    @classmethod
+    def load(cls, **overrides: object) -> Self:
+        """The settings of this process from the environment and `.env`.
+
+        Raises SettingsError with one message that lists every wrong or missing setting and where each was looked for.
+        """
+        try:
+            return cls(**overrides)  # type: ignore[arg-type]  # pydantic validates what the overrides hold
+        except ValidationError as failed:
+            raise _explained(failed) from failed
+
+    @model_validator(mode="after")
+    def _production_needs_secrets(self) -> Self:
+        secret = self.jwt_secret_key.get_secret_value()
+        if secret and len(secret) < SHORTEST_SECRET:
+            message = f"JWT_SECRET_KEY has {len(secret)} characters and needs at least {SHORTEST_SECRET}; `openssl rand -base64 48` makes a good one"
+            raise ValueError(message)
+        if self.app_env == "production" and not secret:
+            message = "JWT_SECRET_KEY is missing; APP_ENV=production never invents secrets. `openssl rand -base64 48` makes a good one"
+            raise ValueError(message)
+        return self
+
+    @property
+    def home(self) -> Path:
+        """FACTORYOPS_HOME as an absolute path."""
+        return self.factoryops_home.expanduser().absolute()
+
+    @property
+    def operational_url(self) -> str:
+        """SQLAlchemy address of the operational database."""
+        return self.database_url or f"sqlite:///{self.home / 'factoryops.sqlite'}"
+
+    @property
+    def catalog_path(self) -> Path:
+        """File of the lake's SQLite catalog; only meaningful while LAKE_CATALOG_URL is empty."""
+        return self.home / "lake" / "catalog.sqlite"
+
+    @property
+    def lake_files(self) -> str:
+        """Folder or s3:// prefix of the lake's Parquet files."""
+        return self.lake_data_path or str(self.home / "lake" / "data")
+
+    @property
+    def files_url(self) -> str:
+        """fsspec address of reports, job results and backups."""
+        return self.object_store_url or f"file://{self.home / 'files'}"
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where mails are written while no SMTP server is configured."""
+        return self.home / "mail"
+
+
+def _explained(failed: ValidationError) -> SettingsError:
+    problems = []
+    for error in failed.errors():
+        name = str(error["loc"][0]).upper() if error["loc"] else ""
+        said = error["msg"].removeprefix("Value error, ")
+        problems.append(f"{name}: {said}" if name else said)
+    lines = "\n".join(f"  - {problem}" for problem in problems)
+    looked = f"Looked in the environment and in {Path('.env').absolute()}."
+    return SettingsError(f"These settings are missing or wrong:\n{lines}\n{looked}", problems=problems)
+
+
+def child_environment(**overrides: str) -> dict[str, str]:
+    """The environment for a process that we start: ours, changed by `overrides`. Kept here because only this module may read it."""
+    return {**os.environ, **overrides}
