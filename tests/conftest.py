@@ -18,6 +18,7 @@ pytest_plugins = [
 MARKERS_BY_FIXTURE = {
     "postgres_url": ("postgres", "slow"),
     "postgres_database": ("postgres", "slow"),
+    "postgresql_database": ("postgres", "slow"),
     "mosquitto": ("broker", "slow"),
     "broker": ("broker", "slow"),
     "chromium": ("browser", "slow"),

@@ -1,6 +1,7 @@
 """The fixtures themselves: that the services they promise are real and separate."""
 
 import smtplib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -8,6 +9,10 @@ import pytest
 
 from tests.fixtures.mail import SmtpServer
 from tests.helpers import free_port, port_is_open, wait_until
+from warehouse.db import Database
+from warehouse.models.people import Factory
+from warehouse.settings import Settings
+from warehouse.tenancy import system_session
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -55,3 +60,20 @@ def test_chromium_shows_a_page(chromium: "Browser") -> None:
     page.set_content("<title>FactoryOps</title>")
     assert page.title() == "FactoryOps"
     page.close()
+
+
+def test_database_is_migrated_and_empty(database: Database) -> None:
+    with system_session(database, "test") as session:
+        assert session.query(Factory).count() == 0
+
+
+def test_postgresql_role_of_the_tests_is_bound_by_row_level_security(postgresql_database: Database) -> None:
+    with postgresql_database.engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").scalar_one()
+    assert found is False
+
+
+def test_settings_of_the_developer_do_not_reach_the_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("APP_URL=http://from.example\n")
+    monkeypatch.chdir(tmp_path)
+    assert Settings.load().app_url != "http://from.example"
