@@ -124,7 +124,7 @@ def deduplicate(state: DeduplicationState, batch: pl.DataFrame, window: Window =
     watermarks = _moved_watermarks(state.watermarks, fresh, window.device_time)
     received_at = batch["received_at"].max() or epoch()
     recent = _remember(state.recent, fresh.select(KEY), received_at, window)  # type: ignore[arg-type]  # a datetime column's maximum
-    recent, watermarks = _forget(recent, watermarks, received_at, window)  # type: ignore[arg-type]
+    recent, watermarks = _forget(recent, watermarks, received_at, window)  # type: ignore[arg-type]  # a datetime, as above
     return Deduplicated(fresh, late, batch.height - fresh.height - late.height, DeduplicationState(watermarks, recent))
 
 
