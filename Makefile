@@ -21,6 +21,7 @@ help: ## show this list
 
 .PHONY: setup
 setup: $(STAMP) ## make .venv with every dependency, checked against the hashes of requirements.lock
+	@:
 
 $(STAMP): requirements.lock scripts/uv.lock scripts/setup.sh pyproject.toml
 	@scripts/setup.sh $(VENV)
