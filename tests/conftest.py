@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.network",
     "tests.fixtures.postgres",
     "tests.fixtures.warehouse",
+    "tests.fixtures.people",
     "tests.fixtures.mail",
     "tests.fixtures.browser",
 ]
@@ -19,6 +20,7 @@ MARKERS_BY_FIXTURE = {
     "postgres_url": ("postgres", "slow"),
     "postgres_database": ("postgres", "slow"),
     "postgresql_database": ("postgres", "slow"),
+    "postgresql_lake": ("postgres", "slow"),
     "mosquitto": ("broker", "slow"),
     "broker": ("broker", "slow"),
     "chromium": ("browser", "slow"),

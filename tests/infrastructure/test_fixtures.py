@@ -17,6 +17,8 @@ from warehouse.tenancy import system_session
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from warehouse.lake import Lake
+
 
 def test_wait_until_returns_what_the_predicate_said() -> None:
     answers = iter([None, 0, "ready"])
@@ -77,3 +79,11 @@ def test_settings_of_the_developer_do_not_reach_the_tests(tmp_path: Path, monkey
     (tmp_path / ".env").write_text("APP_URL=http://from.example\n")
     monkeypatch.chdir(tmp_path)
     assert Settings.load().app_url != "http://from.example"
+
+
+def test_lake_is_empty(lake: "Lake") -> None:
+    assert lake.loader_position("0") == 0
+
+
+def test_lake_with_its_catalog_in_postgresql_is_empty(postgresql_lake: "Lake") -> None:
+    assert postgresql_lake.loader_position("0") == 0
