@@ -49,7 +49,7 @@ class Lake:
         self._catalog_path = settings.catalog_path
         self._files = settings.lake_files
         self._embedded = not settings.lake_catalog_url
-        self._options = {"threads": threads, "memory_limit": memory_limit}
+        self._options: dict[str, str | int] = {"threads": threads, "memory_limit": memory_limit}
         self._lock_path = settings.home / "lake.lock"
         self._made = settings.home / "lake.made"
         # Reentrant within a thread: attaching inside a write must not wait for itself.
@@ -225,7 +225,7 @@ class Lake:
     def _busy(self, problem: BaseException) -> LakeBusyError:
         self.close()
         message = f"the lake cannot be reached now: {problem}"
-        return LakeBusyError(message, catalog=self._catalog_url and "PostgreSQL" or str(self._catalog_path))
+        return LakeBusyError(message, catalog=(self._catalog_url and "PostgreSQL") or str(self._catalog_path))
 
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
@@ -270,9 +270,8 @@ class LakeReader:
     def _query(self, sql: str, parameters: dict[str, Any], frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
         with self._lake.cursor() as cursor:
             for table in READABLE:
-                cursor.execute(
-                    f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * EXCLUDE (factory_id) FROM {LAKE}.{table} WHERE factory_id = {self._factory_id}"
-                )
+                mine = f"SELECT * EXCLUDE (factory_id) FROM {LAKE}.{table} WHERE factory_id = {self._factory_id}"
+                cursor.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS {mine}")
             for name, frame in frames.items():
                 cursor.register(name, frame.to_arrow())
             found = cursor.execute(sql, parameters).pl()

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     def _production_needs_secrets(self) -> Self:
         secret = self.jwt_secret_key.get_secret_value()
         if secret and len(secret) < SHORTEST_SECRET:
-            message = f"JWT_SECRET_KEY has {len(secret)} characters and needs at least {SHORTEST_SECRET}; `openssl rand -base64 48` makes a good one"
+            message = f"JWT_SECRET_KEY has {len(secret)} characters and needs {SHORTEST_SECRET}; `openssl rand -base64 48` makes a good one"
             raise ValueError(message)
         if self.app_env == "production" and not secret:
             message = "JWT_SECRET_KEY is missing; APP_ENV=production never invents secrets. `openssl rand -base64 48` makes a good one"

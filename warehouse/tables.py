@@ -10,12 +10,12 @@ LOADER_PROGRESS: Final = "loader_progress"
 ROLLUP_LEVELS: Final = {"1m": "1 minute", "1h": "1 hour"}
 """Rollup levels that are kept, as DuckDB intervals; the table of a level is `rollup_<level>`."""
 
+_SERIES: Final = "factory_id INTEGER, device_id INTEGER, parameter VARCHAR"
 _ROLLUP_COLUMNS: Final = (
-    "factory_id INTEGER, device_id INTEGER, parameter VARCHAR, bucket TIMESTAMPTZ, "
-    "count BIGINT, min DOUBLE, max DOUBLE, mean DOUBLE, sum DOUBLE, first DOUBLE, last DOUBLE"
+    f"{_SERIES}, bucket TIMESTAMPTZ, count BIGINT, min DOUBLE, max DOUBLE, mean DOUBLE, sum DOUBLE, first DOUBLE, last DOUBLE"
 )
 _DDL: Final = {
-    TELEMETRY: "factory_id INTEGER, device_id INTEGER, parameter VARCHAR, ts TIMESTAMPTZ, value DOUBLE, text VARCHAR, received_at TIMESTAMPTZ",
+    TELEMETRY: f"{_SERIES}, ts TIMESTAMPTZ, value DOUBLE, text VARCHAR, received_at TIMESTAMPTZ",
     # Only ever appended: a row of a few bytes goes into the catalog with the commit and costs no file. The newest one counts.
     LOADER_PROGRESS: "shard VARCHAR, position BIGINT",
     **{f"rollup_{level}": _ROLLUP_COLUMNS for level in ROLLUP_LEVELS},

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
-from sqlalchemy import event, text
+from sqlalchemy import Update, event, text
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
 from warehouse.db import Database
@@ -60,7 +60,7 @@ def _stay_inside(state: ORMExecuteState) -> None:
     if state.is_insert:
         message = "a tenant session adds objects with session.add(): bulk inserts would not be checked"
         raise TenancyError(message)
-    if state.is_update and "factory_id" in state.statement.compile().params:
+    if isinstance(state.statement, Update) and "factory_id" in state.statement.compile().params:
         message = "a tenant session may not change the factory of a row"
         raise TenancyError(message)
     touched = {table for mapper in state.all_mappers for table in mapper.tables}
