@@ -82,8 +82,9 @@ def move_cursor(session: Session, consumer: str, old: int, new: int, state: byte
 def _insert_if_absent(session: Session, consumer: str, position: int, state: bytes | None) -> bool:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(ConsumerCursor).values(name=consumer, position=position, updated_at=utc_now(), state=state)
-    done = session.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
-    return bool(done.rowcount == 1)  # type: ignore[attr-defined]  # an INSERT gives a CursorResult
+    # RETURNING, because PostgreSQL's driver does not count the rows of such an insert.
+    done = session.execute(statement.on_conflict_do_nothing(index_elements=["name"]).returning(ConsumerCursor.name))
+    return done.first() is not None
 
 
 def trim(session: Session, landed_before: datetime, consumers: Sequence[str], *, lake_position: int | None = None) -> int:
