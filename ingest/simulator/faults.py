@@ -6,13 +6,15 @@ severity 1 |                    ______
          0 |______......---''         |______   stays until the repair, which resets it
                   ^ starts       ^ full  ^ repaired
 ```
-Natural faults come from the seed alone, so history and live simulation agree. A `Script` adds the faults of a
-running demo, counted from its start.
+Natural faults come from the seed alone, so history and live simulation agree. A `Script` adds faults that
+are arranged: the ones that people see in a running demo, and the ones of its last hours.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
@@ -51,14 +53,14 @@ class FaultProfile:
 
 
 PROFILES: dict[Fault, FaultProfile] = {
-    Fault.BEARING_WEAR: FaultProfile((Kind.CNC_MILL, Kind.CONVEYOR, Kind.PUMP, Kind.COMPRESSOR), 34, 0.8, (48, 120), (60, 150), 2.6),
+    Fault.BEARING_WEAR: FaultProfile((Kind.CNC_MILL, Kind.CONVEYOR, Kind.PUMP, Kind.COMPRESSOR), 45, 0.8, (48, 120), (30, 90), 5.0),
     Fault.IMBALANCE: FaultProfile((Kind.CNC_MILL, Kind.COMPRESSOR), 30, 0.8, (0.3, 1.5), (10, 25), 1.5),
     Fault.COOLANT_LEAK: FaultProfile((Kind.CNC_MILL,), 21, 0.8, (3, 9), (20, 50), 1.8),
-    Fault.HYDRAULIC_LEAK: FaultProfile((Kind.INJECTION_MOULDER,), 26, 0.8, (8, 30), (25, 60), 2.0),
+    Fault.HYDRAULIC_LEAK: FaultProfile((Kind.INJECTION_MOULDER,), 26, 0.8, (8, 30), (25, 60), 4.0),
     Fault.BELT_JAM: FaultProfile((Kind.CONVEYOR,), 9, 0.9, (0.05, 0.2), (6, 15), 1.0),
     Fault.CAVITATION: FaultProfile((Kind.PUMP,), 15, 0.8, (1, 4), (20, 45), 1.5),
-    Fault.CLOGGED_FILTER: FaultProfile((Kind.HVAC, Kind.COMPRESSOR), 18, 0.9, (96, 200), (120, 240), 1.6),
-    Fault.OIL_AGEING: FaultProfile((Kind.COMPRESSOR,), 24, 0.8, (60, 120), (60, 120), 2.2),
+    Fault.CLOGGED_FILTER: FaultProfile((Kind.HVAC, Kind.COMPRESSOR), 18, 0.9, (96, 200), (120, 240), 3.0),
+    Fault.OIL_AGEING: FaultProfile((Kind.COMPRESSOR,), 24, 0.8, (60, 120), (60, 120), 4.0),
     Fault.HEATER_BREAK: FaultProfile((Kind.OVEN,), 16, 0.9, (0.1, 0.6), (30, 60), 1.0),
     Fault.CAPACITOR_LOSS: FaultProfile((Kind.ENERGY_METER,), 12, 0.9, (0.5, 3), (90, 240), 1.0),
     Fault.LINK_LOSS: FaultProfile(tuple(Kind), 22, 0.9, (0.001, 0.002), (4, 45), 1.0),
@@ -81,18 +83,35 @@ class Episode:
         return self.start_s + self.rise_s + self.hold_s
 
 
+class Script(Protocol):
+    """Faults that are arranged, in addition to the natural ones."""
+
+    def active(self, time_s: float) -> tuple[Episode, ...]:
+        """The episodes that run at that moment (UTC epoch seconds)."""
+        ...
+
+
 # Rise and hold in seconds. Quick ones show at once; the others follow a temperature that needs minutes.
 _QUICK = {Fault.IMBALANCE: (45.0, 150.0), Fault.BELT_JAM: (30.0, 150.0), Fault.CAVITATION: (45.0, 200.0)}
 _SLOW = {Fault.COOLANT_LEAK: (90.0, 540.0), Fault.HEATER_BREAK: (30.0, 480.0), Fault.HYDRAULIC_LEAK: (120.0, 780.0)}
 _FIRST_AFTER_S, _SECOND_AFTER_S, _GAP_S, _JITTER_S = 15.0, 210.0, 900.0, 240.0
+# Hours before the end of the history, so that the first page of a fresh demo has alerts of all severities, some open.
+_PAST = {
+    Fault.CAPACITOR_LOSS: (15.0, 3_600.0, 36_000.0),
+    Fault.COOLANT_LEAK: (11.3, 5_400.0, 1_500.0),
+    Fault.HEATER_BREAK: (6.2, 600.0, 1_800.0),
+    Fault.CAVITATION: (4.4, 2_400.0, 1_200.0),
+    Fault.IMBALANCE: (2.6, 900.0, 600.0),
+    Fault.HYDRAULIC_LEAK: (1.7, 1_500.0, 1_500.0),
+    Fault.BELT_JAM: (0.8, 120.0, 420.0),
+}
 
 
 @dataclass(frozen=True)
-class Script:
+class LiveScript:
     """What goes wrong in one factory while people watch.
 
     First a quick fault 15 s after `start_s`, then a slow one, then one about every quarter of an hour.
-
     The order changes with `start_s`, so that a restarted demo does not fall into the cooldown of the rule that it tripped before.
     """
 
@@ -103,20 +122,51 @@ class Script:
         """The episodes that run at `time_s`, none before the start."""
         newest = 1 + int(max(0.0, time_s - self.start_s - _SECOND_AFTER_S) // _GAP_S)
         nearby = (_episode(self.factory, self.start_s, number) for number in range(max(0, newest - 2), newest + 1))
-        return tuple(episode for episode in nearby if episode.start_s <= time_s < episode.end_s)
+        return _running(nearby, time_s)
+
+
+@dataclass(frozen=True)
+class PastScript:
+    """What went wrong in one factory in the hours before `end_s`; all of it is repaired by then."""
+
+    factory: PlantFactory
+    end_s: float
+
+    def active(self, time_s: float) -> tuple[Episode, ...]:
+        """The episodes that run at `time_s`, none from `end_s` on."""
+        if not self.end_s - DAY_S < time_s < self.end_s:
+            return ()
+        return _running(_past_episodes(self.factory, self.end_s), time_s)
+
+
+def _running(episodes: Iterable[Episode], time_s: float) -> tuple[Episode, ...]:
+    return tuple(episode for episode in episodes if episode.start_s <= time_s < episode.end_s)
+
+
+def _able(factory: PlantFactory, fault: Fault) -> list[Machine]:
+    """The machines that a script may use: those that work round the clock, so that it also works on a Sunday night."""
+    kinds = PROFILES[fault].kinds
+    return [m for m in factory.machines if m.kind in kinds and m.regime is Regime.CONTINUOUS and not m.under_overhaul]
 
 
 @lru_cache(maxsize=64)
 def _episode(factory: PlantFactory, start_s: float, number: int) -> Episode:
-    """The script's episode with that number; scripts use machines that work round the clock, so they also work on a Sunday night."""
     seed = np.array(seed_of(factory.slug, "script", str(start_s)), dtype=np.uint64)
     first, drawn = (float(uniform(seed, np.array(index))) for index in (0, number + 1))
-    quick, slow = tuple(_QUICK.items()), tuple(_SLOW.items())
-    kinds = quick if number % 2 == 0 else slow
+    kinds = tuple((_QUICK if number % 2 == 0 else _SLOW).items())
     fault, (rise_s, hold_s) = kinds[(number // 2 + int(first * 3)) % 3]
-    able = [m for m in factory.machines if m.kind in PROFILES[fault].kinds and m.regime is Regime.CONTINUOUS and not m.under_overhaul]
+    able = _able(factory, fault)
     after_s = _FIRST_AFTER_S if number == 0 else _SECOND_AFTER_S + (number - 1) * _GAP_S + (drawn * _JITTER_S if number > 1 else 0.0)
     return Episode(able[int(drawn * len(able))].device_key, fault, start_s + after_s, rise_s, hold_s)
+
+
+@lru_cache(maxsize=4)
+def _past_episodes(factory: PlantFactory, end_s: float) -> tuple[Episode, ...]:
+    return tuple(
+        Episode(able[seed_of(factory.slug, fault) % len(able)].device_key, fault, end_s - before_h * 3600.0, rise_s, hold_s)
+        for fault, (before_h, rise_s, hold_s) in _PAST.items()
+        for able in [_able(factory, fault)]
+    )
 
 
 class FaultPlan:
@@ -154,7 +204,6 @@ class FaultPlan:
         return [
             (index, columns[episode.device_key], episode)
             for index, time in enumerate(time_s.tolist())
-            if time >= self._script.start_s
             for episode in self._script.active(time)
             if episode.device_key in columns
         ]

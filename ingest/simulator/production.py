@@ -64,7 +64,7 @@ def cnc_mill(tape: Tape, site: Site, duty: Duty, fault: Severities) -> tuple[Flo
     shake = duty.run * (6.4 * bearing + 6.6 * imbalance) * (0.85 + 0.15 * turning)
     vibration = 0.25 * duty.on + turning * (0.7 + 0.9 * speed / 11_000.0) + 0.012 * load + 0.5 * tool_wear * (cut > 0) * duty.run
     vibration = np.maximum(0.02, vibration * (1.0 + 0.06 * tape.noise("vibration")) + shake)
-    share = duty.on * 0.13 + duty.run * 0.12 + 0.66 * load / 100.0
+    share = duty.on * 0.11 + duty.run * 0.22 + 0.60 * load / 100.0
     made = duty.run / cycle_s
     rejects = made * np.clip(0.012 + 0.035 * tool_wear**3 + 0.10 * leak + 0.08 * bearing + 0.10 * imbalance, 0.0, 0.5)
     good, bad = tape.count("good", made - rejects, site.shift), tape.count("bad", rejects, site.shift)

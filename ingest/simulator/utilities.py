@@ -15,7 +15,7 @@ LIGHTING_W = 1_800.0
 def pump(tape: Tape, site: Site, duty: Duty, fault: Severities) -> tuple[Floats, ...]:
     """Affinity laws: flow with the speed, pressure with its square, power with its cube. Cavitation costs flow and shakes."""
     cavity, bearing = fault[Fault.CAVITATION], fault[Fault.BEARING_WEAR]
-    demand = np.clip(0.60 + 0.32 * site.activity + 0.08 * tape.wander("demand", 900.0) + 0.05 * tape.trait("size"), 0.5, 1.0)
+    demand = np.clip(0.68 + 0.24 * site.activity + 0.08 * tape.wander("demand", 900.0) + 0.05 * tape.trait("size"), 0.6, 1.0)
     ratio = tape.lag("ratio", duty.on * demand, 20.0)
     turning = np.clip(ratio * 2.0, 0.0, 1.0)
     flow = 42.0 * ratio * (1.0 - 0.58 * cavity) * (1.0 + 0.01 * tape.noise("flow"))
