@@ -9,6 +9,8 @@ from tests import house
 from warehouse.settings import Settings
 
 NAME = r"(?:pass(?:word|wd|phrase)?|secret(?:_?key)?|(?:api|access|auth|private)[_-]?(?:key|token)|token)"
+# Attributes of a sign-in page's fields.
+HTML_WORDS = "autofocus|current-password|new-password|required"
 FORMS = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
     "a key of a cloud or of a service": re.compile(
@@ -20,7 +22,9 @@ FORMS = {
 }
 # Quoted in code, bare in .env files, YAML and compose files; a reference ($NAME, ${NAME}, {name}, <name>) or nothing is fine.
 VALUES = {
-    "a password in code": re.compile(rf"(?i)\b[a-z_]*{NAME}[\"']?\s*(?::\s*\w+\s*)?[=:]\s*[\"'](?![\"'])(?!\$|\{{|<|%)[^\s\"']{{6,}}[\"']"),
+    "a password in code": re.compile(
+        rf"(?i)\b[a-z_]*{NAME}[\"']?\s*(?::\s*\w+\s*)?[=:]\s*[\"'](?![\"'])(?!\$|\{{|<|%)(?!{HTML_WORDS})[^\s\"']{{6,}}[\"']"
+    ),
     "a password in a configuration": re.compile(
         rf"(?im)^\s*(?:-\s*)?#?\s*[a-z_]*{NAME}\s*[=:]\s*(?![\"']?(?:\$|\{{|<|%|!|\*))[^\s#\"']{{6,}}\s*$"
     ),
