@@ -15,7 +15,7 @@ def at(seconds: float) -> datetime:
 
 
 def readings(*rows: tuple[int, str, float, float], factory_id: int = 1, received_s: float | None = None) -> pl.DataFrame:
-    """READINGS from (device_id, parameter, seconds after START, value); received at their device time unless `received_s` says otherwise."""
+    """READINGS from (device_id, parameter, seconds after START, value); received at device time or at `received_s`."""
     return pl.DataFrame(
         [
             {

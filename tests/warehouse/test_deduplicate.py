@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from tests.warehouse.frames import START, at, readings
 from warehouse.readings import KEY, DeduplicationState, Window, deduplicate, empty_readings, learn, unknown
-
-from .frames import START, at, readings
 
 
 def test_newer_readings_are_new() -> None:

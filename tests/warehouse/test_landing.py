@@ -6,12 +6,11 @@ from datetime import timedelta
 import pytest
 from polars.testing import assert_frame_equal
 
+from tests.warehouse.frames import START, readings
 from warehouse import landing
 from warehouse.db import Database
 from warehouse.errors import LeaseLostError
 from warehouse.tenancy import system_session
-
-from .frames import START, readings
 
 BATCH = readings((1, "power", 0, 745.6), (1, "voltage", 0, 231.4))
 

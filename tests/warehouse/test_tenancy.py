@@ -4,14 +4,13 @@ import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from tests.warehouse.frames import START
 from warehouse.db import Database
 from warehouse.errors import TenancyError
 from warehouse.models.devices import Device, DeviceParameter
 from warehouse.models.people import Factory
 from warehouse.models.streams import ConsumerCursor, DeadLetter, LandingBatch
 from warehouse.tenancy import system_session, tenant_session
-
-from .frames import START
 
 
 @pytest.fixture
