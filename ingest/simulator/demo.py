@@ -1,0 +1,129 @@
+"""Fills an installation with the demo: two factories, people, machines, rules, a month of history and the alerts of that month.
+
+Quick to call again, and safe to kill anywhere:
+
+| step | done once because |
+|---|---|
+| factories, people, machines, rules | one transaction with the fact `demo`, which also fixes where the history begins and ends |
+| each piece of history | its end is the position of the lake's loader shard `demo-history`, in the same lake transaction |
+| newest values, alerts | one transaction with the same fact, marked as done |
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import polars as pl
+
+from ingest.simulator.demo_alerts import Watch
+from ingest.simulator.demo_records import DEMO_FACT, Record, Seeding, finish, register
+from ingest.simulator.demo_rules import RULES
+from ingest.simulator.faults import PastScript
+from ingest.simulator.history import DAY_S, FINEST_STEP_S, OVERHAUL_S, Piece, pieces, simulate_history, to_readings
+from ingest.simulator.plant import FACTORIES, Kind, PlantFactory
+from ingest.simulator.simulation import Metrics
+from warehouse.clock import Clock
+from warehouse.db import Database
+from warehouse.lake import Lake
+from warehouse.models.streams import InstallationFact
+from warehouse.tenancy import system_session
+
+HISTORY_SHARD: Final = "demo-history"
+HISTORY_DAYS: Final = 30
+
+Progress = Callable[[float, str], None]
+"""Called with the share that is done (0 to 1) and what is being done."""
+
+
+@dataclass(frozen=True)
+class DemoSecrets:
+    """What the caller generates: the password of the demo's people, and the secret from which the machines' keys are derived."""
+
+    password: str
+    device_secret: str
+
+
+def is_seeded(db: Database) -> bool:
+    """Whether the demo is complete."""
+    with system_session(db, "is the demo complete?") as session:
+        fact = session.get(InstallationFact, DEMO_FACT)
+    return fact is not None and bool(fact.value.get("done"))
+
+
+def seed_demo(
+    db: Database, lake: Lake, clock: Clock, secrets: DemoSecrets, *, progress: Progress | None = None, history_days: int = HISTORY_DAYS
+) -> bool:
+    """Brings the demo to completion; True when there was something to do. The database must be migrated.
+
+    The secrets only matter on the very first call: people and keys that exist are left alone. Raises LakeBusyError while the lake is away;
+    calling again goes on where it stopped. Run it before live data arrives: the history reaches up to the moment it ends.
+    """
+    if is_seeded(db):
+        return False
+    tell = progress or _silent
+    tell(0.0, "factories, machines and rules")
+    seeding = register(db, FACTORIES, int(clock.now().timestamp()), history_days * DAY_S, secrets.password, secrets.device_secret)
+    watches = {factory.slug: Watch(factory, RULES[factory.slug]) for factory in FACTORIES}
+    newest = _write_history(lake, clock, seeding, watches, tell)
+    tell(0.98, "newest values and alerts")
+    finish(db, seeding, newest, {slug: watch.alerts for slug, watch in watches.items()}, clock.now())
+    tell(1.0, "demo complete")
+    return True
+
+
+def _write_history(lake: Lake, clock: Clock, seeding: Seeding, watches: dict[str, Watch], tell: Progress) -> dict[tuple[int, str], Record]:
+    """Writes what is still missing; returns the newest reading of each parameter of each machine."""
+    written_s = lake.loader_position(HISTORY_SHARD)
+    planned = pieces(seeding.begin_s, seeding.end_s)
+    runs = [simulate_history(factory, planned, PastScript(factory, float(planned[-1].end_s))) for factory in FACTORIES]
+    newest: dict[tuple[int, str], Record] = {}
+    for parts in zip(*runs, strict=True):
+        piece, metrics = parts[0][0], [measured for _, measured in parts]
+        for factory, measured in zip(FACTORIES, metrics, strict=True):
+            watches[factory.slug].see(measured)
+        missing, is_last_day = piece.end_s > written_s, piece.end_s > seeding.end_s - DAY_S
+        if not (missing or is_last_day):
+            continue
+        frame = pl.concat([_frame(seeding, factory, m) for factory, m in zip(FACTORIES, metrics, strict=True)])
+        if missing:
+            lake.append(frame, loader=(HISTORY_SHARD, piece.end_s))
+        if is_last_day:
+            newest |= _newest(frame)
+        day = datetime.fromtimestamp(piece.begin_s, UTC).date()
+        tell(0.02 + 0.94 * (piece.end_s - planned[0].begin_s) / (planned[-1].end_s - planned[0].begin_s), f"history of {day}")
+    return newest | _write_tail(lake, clock, seeding, max(written_s, planned[-1].end_s))
+
+
+def _write_tail(lake: Lake, clock: Clock, seeding: Seeding, begin_s: int) -> dict[tuple[int, str], Record]:
+    """What happened while the history was written, so that no gap is left before the live data."""
+    newest: dict[tuple[int, str], Record] = {}
+    end_s = int(clock.now().timestamp())
+    for piece in _tail(begin_s, end_s):
+        frames = [_frame(seeding, factory, metrics) for factory in FACTORIES for _, metrics in simulate_history(factory, [piece])]
+        frame = pl.concat(frames)
+        lake.append(frame, loader=(HISTORY_SHARD, piece.end_s))
+        newest |= _newest(frame)
+    return newest
+
+
+def _tail(begin_s: int, end_s: int) -> list[Piece]:
+    """Fine pieces of at most a day from the planned end to now; `begin_s` lies on a step already."""
+    end_s -= end_s % FINEST_STEP_S
+    return [Piece(cut, min(cut + DAY_S, end_s), FINEST_STEP_S) for cut in range(begin_s, end_s, DAY_S)]
+
+
+def _frame(seeding: Seeding, factory: PlantFactory, metrics: dict[Kind, Metrics]) -> pl.DataFrame:
+    return to_readings(seeding.factory_ids[factory.slug], seeding.device_ids[factory.slug], metrics, seeding.end_s - OVERHAUL_S)
+
+
+def _newest(frame: pl.DataFrame) -> dict[tuple[int, str], Record]:
+    last = frame.group_by("device_id", "parameter", maintain_order=True).last()
+    rows = last.select("device_id", "parameter", "factory_id", "ts", "value", "received_at").iter_rows()
+    return {
+        (device, parameter): Record(factory_id, ts, value, received_at) for device, parameter, factory_id, ts, value, received_at in rows
+    }
+
+
+def _silent(_share: float, _text: str) -> None:
+    """Progress for callers that do not ask for it."""
