@@ -52,7 +52,9 @@ if "${pip[@]}" install --require-hashes -r scripts/uv.lock && "$venv/bin/uv" --v
     VIRTUAL_ENV="$PWD/$venv" "$venv/bin/uv" pip install --quiet --require-hashes -r requirements.lock
 else
     say "uv is not to be had here; going on with pip, which takes some minutes."
-    "${pip[@]}" install --require-hashes -r requirements.lock
+    # --no-deps: the lock is complete, and pip takes "gql[requests]" for a package that the lock does not pin.
+    "${pip[@]}" install --require-hashes --no-deps -r requirements.lock
+    "${pip[@]}" check
 fi
 
 # Without build isolation nothing unlocked is fetched: setuptools is in the lock.
