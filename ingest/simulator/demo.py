@@ -17,14 +17,16 @@ from typing import Final
 import polars as pl
 
 from ingest.simulator.demo_alerts import Watch
-from ingest.simulator.demo_records import DEMO_FACT, Record, Seeding, finish, register
+from ingest.simulator.demo_records import DEMO_FACT, Record, Seeding, demo_email, finish, register, set_demo_password
 from ingest.simulator.demo_rules import RULES
 from ingest.simulator.faults import PastScript
 from ingest.simulator.history import DAY_S, FINEST_STEP_S, OVERHAUL_S, Piece, pieces, simulate_history, to_readings
 from ingest.simulator.plant import FACTORIES, Kind, PlantFactory
+from ingest.simulator.secrets import make_device_secret
 from ingest.simulator.simulation import Metrics
 from warehouse.clock import Clock
 from warehouse.db import Database
+from warehouse.installation import Installation
 from warehouse.lake import Lake
 from warehouse.models.streams import InstallationFact
 from warehouse.tenancy import system_session
@@ -37,11 +39,12 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
-class DemoSecrets:
-    """What the caller generates: the password of the demo's people, and the secret from which the machines' keys are derived."""
+class DemoSeed:
+    """What there is to look at: where and as whom to sign in first, and whether anything had to be done."""
 
-    password: str
-    device_secret: str
+    factory: str
+    email: str
+    was_needed: bool
 
 
 def is_seeded(db: Database) -> bool:
@@ -51,32 +54,35 @@ def is_seeded(db: Database) -> bool:
     return fact is not None and bool(fact.value.get("done"))
 
 
-def seed_demo(
-    db: Database, lake: Lake, clock: Clock, secrets: DemoSecrets, *, progress: Progress | None = None, history_days: int = HISTORY_DAYS
-) -> bool:
-    """Brings the demo to completion; True when there was something to do. The database must be migrated.
+def seed_demo(installation: Installation, *, password: str, history_days: int = HISTORY_DAYS, progress: Progress | None = None) -> DemoSeed:
+    """Brings the demo to completion; the database must be migrated.
 
-    The secrets only matter on the very first call: people and keys that exist are left alone. Raises LakeBusyError while the lake is away;
-    calling again goes on where it stopped. Run it before live data arrives: the history reaches up to the moment it ends.
+    Afterwards the demo's people sign in with `password`; machines, rules and all else that is there already is left alone. Raises
+    LakeBusyError while the lake is away; calling again goes on where it stopped. Run it before live data arrives: the history
+    reaches up to the moment it ends.
     """
+    db, tell = installation.db, progress or _silent
+    first = FACTORIES[0]
     if is_seeded(db):
-        return False
-    tell = progress or _silent
+        set_demo_password(db, FACTORIES, password)
+        return DemoSeed(first.name, demo_email(first), was_needed=False)
     tell(0.0, "factories, machines and rules")
-    seeding = register(db, FACTORIES, int(clock.now().timestamp()), history_days * DAY_S, secrets.password, secrets.device_secret)
+    now_s = int(installation.clock.now().timestamp())
+    seeding = register(db, FACTORIES, now_s, history_days * DAY_S, make_device_secret(installation.settings.home))
+    set_demo_password(db, FACTORIES, password)
     watches = {factory.slug: Watch(factory, RULES[factory.slug]) for factory in FACTORIES}
-    newest = _write_history(lake, clock, seeding, watches, tell)
+    newest = _write_history(installation.lake, installation.clock, seeding, watches, tell)
     tell(0.98, "newest values and alerts")
-    finish(db, seeding, newest, {slug: watch.alerts for slug, watch in watches.items()}, clock.now())
+    finish(db, seeding, newest, {slug: watch.alerts for slug, watch in watches.items()}, installation.clock.now())
     tell(1.0, "demo complete")
-    return True
+    return DemoSeed(first.name, demo_email(first), was_needed=True)
 
 
 def _write_history(lake: Lake, clock: Clock, seeding: Seeding, watches: dict[str, Watch], tell: Progress) -> dict[tuple[int, str], Record]:
     """Writes what is still missing; returns the newest reading of each parameter of each machine."""
     written_s = lake.loader_position(HISTORY_SHARD)
     planned = pieces(seeding.begin_s, seeding.end_s)
-    runs = [simulate_history(factory, planned, PastScript(factory, float(planned[-1].end_s))) for factory in FACTORIES]
+    runs = [simulate_history(factory, planned, PastScript(factory, float(planned[-1].end_s))) for factory in FACTORIES if planned]
     newest: dict[tuple[int, str], Record] = {}
     for parts in zip(*runs, strict=True):
         piece, metrics = parts[0][0], [measured for _, measured in parts]
@@ -92,7 +98,7 @@ def _write_history(lake: Lake, clock: Clock, seeding: Seeding, watches: dict[str
             newest |= _newest(frame)
         day = datetime.fromtimestamp(piece.begin_s, UTC).date()
         tell(0.02 + 0.94 * (piece.end_s - planned[0].begin_s) / (planned[-1].end_s - planned[0].begin_s), f"history of {day}")
-    return newest | _write_tail(lake, clock, seeding, max(written_s, planned[-1].end_s))
+    return newest | _write_tail(lake, clock, seeding, max(written_s, planned[-1].end_s)) if planned else newest
 
 
 def _write_tail(lake: Lake, clock: Clock, seeding: Seeding, begin_s: int) -> dict[tuple[int, str], Record]:

@@ -14,7 +14,7 @@ from ingest.simulator.demo_rules import RULES, DemoRule
 from ingest.simulator.noise import seed_of
 from ingest.simulator.plant import PARAMETERS, Machine, PlantFactory
 from warehouse.access import audit
-from warehouse.access.passwords import hash_password
+from warehouse.access.passwords import hash_password, verify_password
 from warehouse.db import Database
 from warehouse.models.alerting import Alert, Rule, RuleCooldown, RuleDevice
 from warehouse.models.devices import Device, DeviceParameter, LatestValue
@@ -52,30 +52,43 @@ def demo_email(factory: PlantFactory) -> str:
     return f"demo@{factory.slug}.example"
 
 
-def register(db: Database, factories: Iterable[PlantFactory], now_s: int, history_s: int, password: str, device_secret: str) -> Seeding:
-    """Makes everything that the history needs to refer to. Rows that exist already are left as they are."""
+def set_demo_password(db: Database, factories: Iterable[PlantFactory], password: str) -> None:
+    """Lets the demo's people sign in with `password`; writes only where it is another one."""
+    with system_session(db, "the demo's password", write=True) as session:
+        users = session.scalars(select(User).where(User.email.in_([demo_email(factory) for factory in factories]))).all()
+        hashed: str | None = None
+        for user in users:
+            # They share one hash, so that one slow check is enough.
+            if user.hashed_password != hashed and not verify_password(password, user.hashed_password):
+                user.hashed_password = hashed or hash_password(password)
+            hashed = user.hashed_password
+
+
+def register(db: Database, factories: Iterable[PlantFactory], now_s: int, history_s: int, device_secret: str) -> Seeding:
+    """Makes everything that the history needs to refer to. Rows that exist already are left as they are.
+
+    The demo's people cannot sign in before `set_demo_password`.
+    """
     with system_session(db, "seed the demo", write=True) as session:
         fact = session.get(InstallationFact, DEMO_FACT)
         if fact is None:
             fact = InstallationFact(key=DEMO_FACT, value={"begin_s": now_s - history_s, "end_s": now_s, "done": False})
             session.add(fact)
-            hashed = hash_password(password)
-            since = _moment(now_s - history_s)
             for factory in factories:
-                _register_factory(session, factory, since, hashed, device_secret)
+                _register_factory(session, factory, _moment(now_s - history_s), device_secret)
         return _seeding(session, factories, fact.value)
 
 
 def _seeding(session: Session, factories: Iterable[PlantFactory], range_s: dict[str, Any]) -> Seeding:
     factory_ids = {f.slug: session.scalars(select(Factory.id).where(Factory.slug == f.slug)).one() for f in factories}
     device_ids = {
-        slug: dict(session.execute(select(Device.device_key, Device.id).where(Device.factory_id == factory_id)).tuples().all())
+        slug: dict(session.execute(select(Device.device_key, Device.id).where(Device.factory_id == factory_id)).all())
         for slug, factory_id in factory_ids.items()
     }
     return Seeding(int(range_s["begin_s"]), int(range_s["end_s"]), factory_ids, device_ids)
 
 
-def _register_factory(session: Session, plant: PlantFactory, since: datetime, hashed_password: str, device_secret: str) -> None:
+def _register_factory(session: Session, plant: PlantFactory, since: datetime, device_secret: str) -> None:
     factory = session.scalar(select(Factory).where(Factory.slug == plant.slug))
     if factory is None:
         factory = Factory(name=plant.name, slug=plant.slug, timezone=plant.timezone, created_at=since)
@@ -87,7 +100,7 @@ def _register_factory(session: Session, plant: PlantFactory, since: datetime, ha
             factory_id=factory.id,
             email=demo_email(plant),
             name="Demo",
-            hashed_password=hashed_password,
+            hashed_password="",
             role="super_admin",
             created_at=since,
         )
@@ -144,7 +157,7 @@ def finish(
         _newest_values(session, newest)
         for slug, found in alerts.items():
             factory_id = seeding.factory_ids[slug]
-            rule_ids = dict(session.execute(select(Rule.name, Rule.id).where(Rule.factory_id == factory_id)).tuples().all())
+            rule_ids = dict(session.execute(select(Rule.name, Rule.id).where(Rule.factory_id == factory_id)).all())
             user_id = session.scalars(select(User.id).where(User.factory_id == factory_id).order_by(User.id)).first()
             for episode in _episodes(found):
                 _alerts_of(session, episode, seeding, slug, rule_ids, user_id)
