@@ -49,10 +49,22 @@ format: setup ## let ruff format the code and mend what it can
 	@$(BIN)/ruff check --fix $(PYTHON_PATHS)
 
 .PHONY: lint
-lint: setup ## formatting, ruff, types, import contracts
+lint: lint-format lint-rules lint-types lint-imports ## formatting, rules, types, import contracts
+
+.PHONY: lint-format
+lint-format: setup ## only the formatting (make format mends it)
 	@$(BIN)/ruff format --check $(PYTHON_PATHS)
+
+.PHONY: lint-rules
+lint-rules: setup ## only ruff's rules
 	@$(BIN)/ruff check $(PYTHON_PATHS)
+
+.PHONY: lint-types
+lint-types: setup ## only mypy
 	@$(BIN)/mypy
+
+.PHONY: lint-imports
+lint-imports: setup ## only the order of the folders (import-linter)
 	@$(BIN)/lint-imports
 
 .PHONY: check
@@ -60,11 +72,13 @@ check: lint test ## what CI runs: lint and every test (documentation is tested b
 
 .PHONY: bench
 bench: setup ## run every benchmark and print its figures as JSON (NAME=alert-latency runs one)
-	@for name in $(or $(NAME),$$($(BIN)/factoryops bench list)); do $(BIN)/factoryops bench "$$name" --json; done
+	@missed=0; for name in $(or $(NAME),$$($(BIN)/factoryops bench list)); do \
+		$(BIN)/factoryops bench "$$name" --json || missed=1; done; exit $$missed
 
 .PHONY: docs
-docs: setup ## write .env.example and docs/reference/settings.md from the Settings class
+docs: setup ## write the references of settings and commands, and .env.example, from the code
 	@$(BIN)/python scripts/document_settings.py
+	@$(BIN)/python scripts/document_commands.py
 
 .PHONY: lock
 lock: setup ## resolve pyproject.toml again into requirements.lock, with hashes and without index addresses
