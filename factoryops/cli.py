@@ -1,0 +1,163 @@
+"""The command line. Each command imports what it runs, so that `factoryops --help` answers at once."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from warehouse.errors import FactoryOpsError
+
+
+class _Commands(TyperGroup):
+    """Turns an error of ours into one message and exit code 2; with --debug the traceback stays."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FactoryOpsError as problem:
+            if ctx.params.get("debug"):
+                raise
+            from rich.console import Console
+
+            Console(stderr=True).print(problem.message, style="bold red", highlight=False, markup=False, soft_wrap=True)
+            raise typer.Exit(2) from problem
+
+
+app = typer.Typer(
+    name="factoryops",
+    cls=_Commands,
+    help="FactoryOps watches factories: every reading kept, shown live, alerted on within a second.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
+]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show where in the code an error came from.")] = False) -> None:
+    """Nothing to do: `_Commands` reads the option."""
+
+
+@app.command()
+def init(
+    factory: Annotated[str, typer.Option(help="Name of the first factory.")] = "My factory",
+    slug: Annotated[str, typer.Option(help="Its short name in MQTT topics: small letters, digits, dashes.")] = "",
+    timezone: Annotated[str, typer.Option(help="Its IANA time zone, such as Europe/Berlin.")] = "UTC",
+    email: Annotated[str, typer.Option(help="E-mail of the first super admin.")] = "admin@factoryops.local",
+    home: Home = None,
+) -> None:
+    """Prepare the databases, and make the first factory and its super admin, whose password is printed once."""
+    from factoryops import first_start
+
+    made = first_start.initialise(_settings(home), factory_name=factory, slug=slug, timezone=timezone, email=email)
+    print(f"Factory   {made.factory_name} ({made.factory_slug})\nSign in   {made.email}\nPassword  {made.password}")
+    print("This password is shown once and stored nowhere; change it after the first sign-in. `factoryops up` starts everything.")
+
+
+@app.command()
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="With two simulated factories and a month of history.")] = False,
+    history_days: Annotated[int, typer.Option(min=0, max=90, help="How many days of history the demo begins with.")] = 30,
+    home: Home = None,
+) -> None:
+    """Start everything on this machine and stop it all with Ctrl-C."""
+    from factoryops import up as everything
+
+    raise typer.Exit(everything.run(_settings(home, **({"app_env": "demo"} if demo else {})), demo=demo, history_days=history_days))
+
+
+@app.command(hidden=True)
+def prepare(
+    demo: Annotated[bool, typer.Option("--demo")] = False,
+    history_days: Annotated[int, typer.Option(min=0, max=90)] = 30,
+    home: Home = None,
+) -> None:
+    """First step of `up`: databases, secrets, demo data. In a process of its own, so that its memory is given back."""
+    from factoryops import first_start
+
+    first_start.prepare(_settings(home, **({"app_env": "demo"} if demo else {})), demo=demo, history_days=history_days)
+
+
+@app.command()
+def web(home: Home = None) -> None:
+    """Serve dashboards and REST API."""
+    from factoryops import web as server
+
+    server.run(_settings(home))
+
+
+@app.command(hidden=True)
+def broker(home: Home = None) -> None:
+    """Run the broker that `up` brings along, in this process."""
+    from ingest.broker import run_broker
+
+    run_broker(_settings(home))
+
+
+@app.command()
+def ingest(home: Home = None) -> None:
+    """Take in messages from the broker."""
+    from ingest.consumer import run_ingester
+
+    run_ingester(_settings(home))
+
+
+@app.command()
+def load(home: Home = None) -> None:
+    """Move landed readings into the lake."""
+    from ingest.loader import run_loader
+
+    run_loader(_settings(home))
+
+
+@app.command()
+def simulate(home: Home = None) -> None:
+    """Publish the telemetry of the demo's machines."""
+    from ingest.simulator.run import run_simulator
+
+    run_simulator(_settings(home))
+
+
+@app.command()
+def doctor(home: Home = None) -> None:
+    """Check the installation and say how to mend what is wrong; exit code 1 when something is."""
+    from factoryops import doctor as examination
+
+    raise typer.Exit(examination.run(home))
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="Name of a benchmark, or `list`.")],
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Measure one thing; exit code 1 when a budget is missed. `bench list` names the benchmarks."""
+    from bench import runner
+
+    if name == "list":
+        print("\n".join(runner.benchmarks()))
+        return
+    result = runner.run(name, runner.to_stderr)
+    print(runner.as_json(result)) if json_ else runner.print_table(result)
+    raise typer.Exit(runner.exit_code(result))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as of
+
+    print(of("factoryops"))
+
+
+def _settings(home: Path | None, **overrides: object) -> Any:
+    from warehouse.logs import configure_logs
+    from warehouse.settings import Settings
+
+    settings = Settings.load(**({"factoryops_home": home} if home is not None else {}), **overrides)
+    configure_logs(settings)
+    return settings

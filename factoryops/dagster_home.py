@@ -1,0 +1,55 @@
+"""Dagster's own folder: its settings and where it finds our code, written anew at each start."""
+
+from pathlib import Path
+from typing import Final
+
+INSTANCE_FILE: Final = "dagster.yaml"
+WORKSPACE_FILE: Final = "workspace.yaml"
+LOCATION: Final = "factoryops"
+# Every line was measured; see docs/decisions.md. Draining sensors hold a thread each for up to 20 s, so without threads one
+# of them would stop all others; and one dequeue a second is what starts a run in 3 s.
+INSTANCE_YAML: Final = """\
+# Written by `factoryops up`; changes are lost at the next start.
+telemetry: {enabled: false}
+sensors: {use_threads: true, num_workers: 8, num_submit_workers: 4}
+schedules: {use_threads: true, num_workers: 2}
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: QueuedRunCoordinator
+  config: {dequeue_interval_seconds: 1, dequeue_use_threads: true, dequeue_num_workers: 4}
+concurrency:
+  runs: {max_concurrent_runs: 8}
+  pools: {default_limit: 4, granularity: op}
+# A run whose process is gone is noticed and failed instead of blocking its pool for ever.
+run_monitoring: {enabled: true, poll_interval_seconds: 60, start_timeout_seconds: 180}
+retention:
+  sensor: {purge_after_days: {skipped: 3, failure: 30, success: 30}}
+  schedule: {purge_after_days: {skipped: 3, failure: 30, success: 30}}
+"""
+
+
+def workspace_yaml(port: int) -> str:
+    """The workspace with our one code location, served on `port` of this machine."""
+    return (
+        "# Written by `factoryops up`; changes are lost at the next start.\n"
+        f"load_from: [{{grpc_server: {{host: 127.0.0.1, port: {port}, location_name: {LOCATION}}}}}]\n"
+    )
+
+
+def write(folder: Path, code_server_port: int) -> None:
+    """Makes `folder` a DAGSTER_HOME whose code location is served on `code_server_port`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / INSTANCE_FILE).write_text(INSTANCE_YAML)
+    (folder / WORKSPACE_FILE).write_text(workspace_yaml(code_server_port))
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """What each Dagster process needs in its environment."""
+    return {
+        "DAGSTER_HOME": str(folder),
+        # A draining tick ends after 21 s at most; what takes a minute hangs.
+        "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "60",
+        # Ticks in flight end within a second of SIGTERM; nothing else may hold up the stop.
+        "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5",
+        "DAGSTER_DISABLE_TELEMETRY": "true",
+    }

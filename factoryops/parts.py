@@ -1,0 +1,89 @@
+"""Which processes make up an installation on one machine, in which order they start, and when each counts as working."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from factoryops import dagster_home, probes
+from factoryops.supervisor import Part
+from warehouse.settings import Settings
+
+PYTHON: Final = (sys.executable, "-m")
+DAGSTER_WORKERS: Final = 16
+"""Threads of the code server: each draining tick holds one all the time."""
+# Its own heartbeat, and our code loaded: without either no alert is raised.
+_DAEMON_IS_WELL: Final = """{
+  instance { daemonHealth { daemonStatus(daemonType: "SENSOR") { healthy } } }
+  workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } }
+}"""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens at this start."""
+
+    web: int
+    dagster: int
+    code_server: int
+    mqtt: int
+
+
+def dagster_parts(settings: Settings, ports: Ports) -> list[list[Part]]:
+    """The code server; then daemon and webserver, which need it. Each is a process that dies alone and is started again alone.
+
+    `dagster api grpc` and not `dagster code-server start`: that one keeps the real server in a child, and was measured to stay
+    up without it for ever when the child dies; it also costs 100 MB and a hop a tick.
+    """
+    folder = settings.home / "dagster"
+    environment = dagster_home.environment(folder)
+    workspace = str(folder / dagster_home.WORKSPACE_FILE)
+    code = Part(
+        "code",
+        (*PYTHON, "dagster", "api", "grpc", "-m", "pipelines.definitions", "-h", "127.0.0.1", "-p", str(ports.code_server),
+         "-n", str(DAGSTER_WORKERS), "--location-name", dagster_home.LOCATION,
+         "--use-python-environment-entry-point", "--log-level", "warning"),
+        # Code is loaded before the port is bound.
+        probes.listens(ports.code_server),
+        environment=environment,
+        stop_within_s=7,
+    )  # fmt: skip
+    webserver = Part(
+        "dagster",
+        (*PYTHON, "dagster_webserver", "-h", "127.0.0.1", "-p", str(ports.dagster), "-w", workspace, "--dagster-log-level", "warning"),
+        probes.page_answers(ports.dagster, "/server_info"),
+        environment=environment,
+        stop_within_s=3,
+    )
+    daemon = Part(
+        "daemon",
+        (*PYTHON, "dagster._daemon", "run", "-w", workspace, "--log-level", "warning"),
+        probes.graphql_says(ports.dagster, _DAEMON_IS_WELL, _is_well),
+        environment=environment,
+        stop_within_s=5,
+    )
+    return [[code], [webserver, daemon]]
+
+
+def stages(settings: Settings, found: Ports, *, demo: bool) -> list[list[Part]]:
+    """Everything in the order of its start: who needs another is started after it, and stopped before it."""
+    broker = [] if settings.mqtt_broker_host else [[_ours("broker", "broker", probes.listens(found.mqtt))]]
+    moving = [_ours("ingester", "ingest", probes.at_once), _ours("loader", "load", probes.at_once, stop_within_s=6)]
+    web = _ours("web", "web", probes.page_answers(found.web, "/health", settings.web_host), stop_within_s=7)
+    simulator = [[_ours("simulator", "simulate", probes.at_once)]] if demo else []
+    return [*broker, moving, *dagster_parts(settings, found), [web], *simulator]
+
+
+def _ours(name: str, command: str, is_ready: probes.Probe, *, stop_within_s: float = 4) -> Part:
+    return Part(name, (*PYTHON, "factoryops", command), is_ready, stop_within_s=stop_within_s)
+
+
+def _is_well(data: Any) -> bool:
+    entries = data["workspaceOrError"]["locationEntries"]
+    loaded = bool(entries) and all(entry["locationOrLoadError"]["__typename"] == "RepositoryLocation" for entry in entries)
+    return loaded and data["instance"]["daemonHealth"]["daemonStatus"]["healthy"] is True
+
+
+def working_folder() -> Path:
+    """Where the processes run: where `.env` was looked for, so that they read the same."""
+    return Path.cwd()

@@ -1,0 +1,41 @@
+"""Jobs that keep the house in order."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from ingest.loader import SHARD
+from rules.evaluator import CONSUMER
+from warehouse.housekeeping import delete_ended_sessions, trim_landing
+from warehouse.installation import Installation
+from warehouse.maintenance import maintain
+
+
+@dg.op(out=dg.Out(dg.Nothing), description="Retention of raw readings, compaction of files, expiry of snapshots by explicit versions.")
+def maintain_lake(context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]) -> None:
+    """Shows what was done as metadata."""
+    kept = timedelta(days=installation.settings.raw_retention_days)
+    done = maintain(installation.lake, installation.clock.now(), kept)
+    context.add_output_metadata(
+        {name: getattr(done, name) for name in ("files_before", "files_after", "rows_expired", "snapshots_expired")}
+    )
+
+
+@dg.op(out=dg.Out(dg.Nothing), description="Deletes landed batches that every consumer has passed, and sign-ins that have ended.")
+def tidy_database(context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]) -> None:
+    """Shows what was done as metadata."""
+    now = installation.clock.now()
+    landed_before = now - timedelta(minutes=installation.settings.landing_keep_minutes)
+    batches = trim_landing(installation.db, installation.lake, landed_before, [CONSUMER], SHARD)
+    sessions = delete_ended_sessions(installation.db, now)
+    context.add_output_metadata({"batches_deleted": batches, "sessions_deleted": sessions})
+
+
+@dg.job(executor_def=dg.in_process_executor, description="Retention, compaction, snapshot expiry, landing log, ended sign-ins.")
+def maintenance() -> None:
+    """Two steps that do not need each other: one may fail without the other."""
+    maintain_lake()
+    tidy_database()
+
+
+JOBS = [maintenance]

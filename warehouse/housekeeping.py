@@ -1,0 +1,32 @@
+"""Keeping the operational database small. Run by the maintenance job, safe to run again."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete
+
+from warehouse import landing
+from warehouse.db import Database
+from warehouse.lake import Lake
+from warehouse.models.people import UserSession
+from warehouse.tenancy import system_session
+
+KEEP_ENDED_SESSIONS_FOR: Final = timedelta(days=1)
+
+
+def trim_landing(db: Database, lake: Lake, landed_before: datetime, consumers: Sequence[str], loader_shard: str) -> int:
+    """Deletes landed batches from before `landed_before` that every consumer and the loader have passed; returns how many.
+
+    Raises LakeBusyError while the lake is away: then nobody knows what the loader still needs, and nothing is deleted.
+    """
+    lake_position = lake.loader_position(loader_shard)
+    with system_session(db, "trim the landing log", write=True) as session:
+        return landing.trim(session, landed_before, consumers, lake_position=lake_position)
+
+
+def delete_ended_sessions(db: Database, now: datetime) -> int:
+    """Deletes sign-ins that ended a day ago or earlier; returns how many. What was done with them stays in the audit trail."""
+    with system_session(db, "delete sign-ins that have ended", write=True) as session:
+        done = session.execute(delete(UserSession).where(UserSession.expires_at < now - KEEP_ENDED_SESSIONS_FOR))
+    return int(done.rowcount)  # type: ignore[attr-defined]  # a DELETE gives a CursorResult
