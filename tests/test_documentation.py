@@ -27,9 +27,10 @@ def dead_links(page: Path, text: str) -> list[str]:
             continue
         name, _, heading = link.partition("#")
         target = page.parent / name if name else page
-        if not target.exists() or (heading and heading not in {
-            anchor(found) for found in re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
-        }):
+        if not target.exists() or (
+            heading
+            and heading not in {anchor(found) for found in re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)}
+        ):
             dead.append(link)
     return dead
 
