@@ -1,0 +1,172 @@
+"""Who drives the evaluator: sensor ticks and a standby thread that contend for one lease, and drain the log while they hold it.
+
+lease   tick A ======14 s======|                     |==== tick A ...
+        tick B   (waits, 20 ms)|======14 s======|....|               gap: one poll
+        standby  (looks)                        |1 s |               takes over only when it stays free for over a second
+"""
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from rules.evaluation import BATCHES_A_STEP, CONSUMER, Evaluator, Step
+from warehouse.clock import Clock, SystemClock
+from warehouse.db import Database
+from warehouse.errors import LeaseLostError, RetryableError
+from warehouse.leases import Lease
+from warehouse.log_watch import LogWatch
+from warehouse.settings import Settings
+
+__all__ = ["CONSUMER", "LEASE", "Evaluator", "Step", "TickSummary", "drain", "run_standby", "run_tick", "shared_evaluator"]
+
+LEASE: Final = "evaluator"
+STANDBY_TAKES_AFTER: Final = timedelta(seconds=1)
+STANDBY_HOLDS: Final = timedelta(seconds=10)
+STANDBY_LOOKS_EVERY_S: Final = 0.25
+STANDBY_GIVES_WAY_S: Final = 0.1
+"""How long the standby leaves the lease alone between two holds: five polls of a sensor tick that waits for it."""
+POSTGRESQL_LOOKS_EVERY_S: Final = 0.05
+log = structlog.get_logger()
+
+_shared: dict[str, Evaluator] = {}
+_shared_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class TickSummary:
+    """What a contender did in its time."""
+
+    batches: int = 0
+    readings: int = 0
+    alerts: int = 0
+    seconds_held: float = 0.0
+    """How long it held the lease."""
+    position: int = 0
+    """Position in the landing log of the last evaluated batch."""
+    too_late: int = 0
+    """Readings more than two minutes behind their device's newest one, since the very first start; not evaluated."""
+
+    def plus(self, step: Step) -> "TickSummary":
+        """With one more step."""
+        return replace(self, batches=self.batches + step.batches, readings=self.readings + step.readings, alerts=self.alerts + step.alerts)
+
+
+def shared_evaluator(settings: Settings, clock: Clock | None = None) -> Evaluator:
+    """The evaluator of this process for the database of `settings`: contenders in one process go on with the same memory."""
+    with _shared_lock:
+        found = _shared.get(settings.operational_url)
+        if found is None:
+            found = Evaluator(Database(settings.operational_url), app_url=settings.app_url, clock=clock or SystemClock())
+            _shared[settings.operational_url] = found
+        return found
+
+
+def drain(evaluator: Evaluator, lease: Lease, until: datetime, stop: threading.Event, *, poll_s: float) -> TickSummary:
+    """Evaluates whatever lands until `until`, or until `stop` is set; the caller holds `lease`, which is renewed meanwhile.
+
+    Raises LeaseLostError when another contender took over.
+    """
+    summary, began, behind = TickSummary(), time.monotonic(), False
+    watch = LogWatch(evaluator.db)
+    try:
+        while not stop.is_set() and evaluator.clock.now() < until:
+            lease.keep()
+            if watch.changed() or behind:
+                step = evaluator.step()
+                summary, behind = summary.plus(step), step.batches == BATCHES_A_STEP
+            if not behind:
+                evaluator.flush()
+                stop.wait(poll_s)
+    finally:
+        watch.close()
+    return replace(summary, seconds_held=time.monotonic() - began, position=evaluator.position, too_late=evaluator.counts.too_late)
+
+
+def run_tick(settings: Settings, ends_at: datetime, stop: threading.Event, *, evaluator: Evaluator | None = None) -> TickSummary:
+    """One contender until `ends_at` (aware) or until `stop` is set: waits for the lease, drains while it holds it, gives it back.
+
+    For a sensor tick; several may run at once, in one process or in many. Raises what the database raises, after giving the lease back.
+    """
+    evaluator = evaluator or shared_evaluator(settings)
+    lease = Lease(evaluator.db, LEASE, evaluator.clock)
+    poll_s = settings.evaluator_poll_ms / 1000
+    total = TickSummary(position=evaluator.position)
+    while not stop.is_set() and evaluator.clock.now() < ends_at:
+        if not _wait_for(lease, ends_at, stop, poll_s):
+            break
+        total = _added(total, _hold(evaluator, lease, ends_at, stop, poll_s))
+    return total
+
+
+def run_standby(settings: Settings, stop: threading.Event, *, evaluator: Evaluator | None = None) -> None:
+    """The contender of last resort, until `stop` is set: takes the lease only when it stays free for over a second.
+
+    While nobody else wants the lease it goes on; it gives way every ten seconds. Errors of the database are logged and tried again.
+    """
+    evaluator = evaluator or shared_evaluator(settings)
+    lease = Lease(evaluator.db, LEASE, evaluator.clock)
+    free_for = STANDBY_TAKES_AFTER
+    while not stop.is_set():
+        try:
+            if _looks_free(lease, free_for) and lease.acquire(free_for=free_for):
+                log.info("standby_evaluates")
+                _hold(evaluator, lease, evaluator.clock.now() + STANDBY_HOLDS, stop, settings.evaluator_poll_ms / 1000)
+                stop.wait(STANDBY_GIVES_WAY_S)
+                free_for = timedelta(seconds=STANDBY_GIVES_WAY_S / 2)
+                continue
+        except (SQLAlchemyError, RetryableError) as failed:
+            log.warning("standby_failed", reason=str(failed))
+        free_for = STANDBY_TAKES_AFTER
+        stop.wait(STANDBY_LOOKS_EVERY_S)
+
+
+def _hold(evaluator: Evaluator, lease: Lease, until: datetime, stop: threading.Event, poll_s: float) -> TickSummary:
+    """Drains under a lease that was just taken and gives it back; when another contender takes it over that is no error."""
+    try:
+        evaluator.resume()
+        summary = drain(evaluator, lease, until, stop, poll_s=poll_s)
+        evaluator.flush(snapshot=True)
+    except LeaseLostError as lost:
+        log.info("evaluator_lease_lost", reason=lost.message)
+        return TickSummary(position=evaluator.position)
+    finally:
+        lease.release()
+    return summary
+
+
+def _wait_for(lease: Lease, until: datetime, stop: threading.Event, poll_s: float) -> bool:
+    """True once the lease is taken; looking is a read, so waiting contenders do not disturb the writers."""
+    watch, free_at = LogWatch(lease.db), None
+    poll_s = poll_s if lease.db.is_sqlite else max(poll_s, POSTGRESQL_LOOKS_EVERY_S)
+    try:
+        while not stop.is_set() and lease.clock.now() < until:
+            if watch.changed() or not lease.db.is_sqlite or (free_at is not None and lease.clock.now() >= free_at):
+                info = lease.read()
+                free_at = None if info is None else info.expires_at
+                if (free_at is None or lease.clock.now() >= free_at) and lease.acquire():
+                    return True
+            stop.wait(poll_s)
+        return False
+    finally:
+        watch.close()
+
+
+def _looks_free(lease: Lease, free_for: timedelta) -> bool:
+    info = lease.read()
+    return info is None or info.expires_at <= lease.clock.now() - free_for
+
+
+def _added(total: TickSummary, more: TickSummary) -> TickSummary:
+    return TickSummary(
+        batches=total.batches + more.batches,
+        readings=total.readings + more.readings,
+        alerts=total.alerts + more.alerts,
+        seconds_held=total.seconds_held + more.seconds_held,
+        position=more.position,
+        too_late=more.too_late,
+    )
