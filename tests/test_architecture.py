@@ -23,7 +23,7 @@ def test_every_init_file_is_empty() -> None:
 def test_only_settings_reads_the_environment() -> None:
     reads = {
         str(path.relative_to(REPOSITORY)): lines
-        for path in house.tracked_python()
+        for path in house.tracked_python(*house.PACKAGES, "scripts")
         if path != REPOSITORY / "warehouse" / "settings.py" and (lines := house.environment_reads(path.read_text(encoding="utf-8")))
     }
     assert reads == {}, "take a field of warehouse.settings.Settings (child processes: warehouse.settings.child_environment)"
