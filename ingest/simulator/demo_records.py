@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ingest.device_keys import derived_device_key, device_user_name, hash_device_key
 from ingest.simulator.demo_alerts import PastAlert
 from ingest.simulator.demo_rules import RULES, DemoRule
-from ingest.simulator.noise import seed_of
+from ingest.simulator.noise import chance
 from ingest.simulator.plant import PARAMETERS, Machine, PlantFactory
 from warehouse.access import audit
 from warehouse.access.passwords import hash_password, verify_password
@@ -202,13 +202,13 @@ def _alerts_of(
 ) -> None:
     """One episode: all its alerts are resolved by the repair at its end, unless that is too recent."""
     last = episode[-1]
-    chance = seed_of(slug, last.machine.device_key, str(last.triggered_s)) % 1000 / 1000
-    repaired_s = last.over_s + 240 + 2400 * chance
+    luck = chance(slug, last.machine.device_key, str(last.triggered_s))
+    repaired_s = last.over_s + 240 + 2400 * luck
     is_open = last.triggered_s > seeding.end_s - _OPEN_FOR_H[last.rule.severity] * 3600 or repaired_s > seeding.end_s
     for alert in episode:
         triggered = _moment(alert.triggered_s)
-        seen_s = alert.triggered_s + 120 + 700 * chance
-        is_seen = chance < 0.6 and seen_s < seeding.end_s
+        seen_s = alert.triggered_s + 120 + 700 * luck
+        is_seen = luck < 0.6 and seen_s < seeding.end_s
         session.add(
             Alert(
                 factory_id=seeding.factory_ids[slug],

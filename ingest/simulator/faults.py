@@ -18,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ingest.simulator.noise import Floats, seed_of, seeds_of, uniform
+from ingest.simulator.noise import Floats, chance, seeds_of, uniform
 from ingest.simulator.plant import Kind, Machine, PlantFactory, Regime
 
 DAY_S = 86_400.0
@@ -94,7 +94,7 @@ class Script(Protocol):
 # Rise and hold in seconds. Quick ones show at once; the others follow a temperature that needs minutes.
 _QUICK = {Fault.IMBALANCE: (45.0, 150.0), Fault.BELT_JAM: (30.0, 150.0), Fault.CAVITATION: (45.0, 200.0)}
 _SLOW = {Fault.COOLANT_LEAK: (90.0, 540.0), Fault.HEATER_BREAK: (30.0, 480.0), Fault.HYDRAULIC_LEAK: (120.0, 780.0)}
-_FIRST_AFTER_S, _SECOND_AFTER_S, _GAP_S, _JITTER_S = 15.0, 210.0, 900.0, 240.0
+_FIRST_AFTER_S, _SECOND_AFTER_S, _GAP_S, _JITTER_S = 40.0, 240.0, 900.0, 240.0
 # Hours before the end of the history, so that the first page of a fresh demo has alerts of all severities, some open.
 _PAST = {
     Fault.CAPACITOR_LOSS: (15.0, 3_600.0, 36_000.0),
@@ -111,7 +111,7 @@ _PAST = {
 class LiveScript:
     """What goes wrong in one factory while people watch.
 
-    First a quick fault 15 s after `start_s`, then a slow one, then one about every quarter of an hour.
+    First a quick fault 40 s after `start_s`, then a slow one, then one about every quarter of an hour.
     The order changes with `start_s`, so that a restarted demo does not fall into the cooldown of the rule that it tripped before.
     """
 
@@ -120,6 +120,8 @@ class LiveScript:
 
     def active(self, time_s: float) -> tuple[Episode, ...]:
         """The episodes that run at `time_s`, none before the start."""
+        if time_s < self.start_s:
+            return ()
         newest = 1 + int(max(0.0, time_s - self.start_s - _SECOND_AFTER_S) // _GAP_S)
         nearby = (_episode(self.factory, self.start_s, number) for number in range(max(0, newest - 2), newest + 1))
         return _running(nearby, time_s)
@@ -151,8 +153,7 @@ def _able(factory: PlantFactory, fault: Fault) -> list[Machine]:
 
 @lru_cache(maxsize=64)
 def _episode(factory: PlantFactory, start_s: float, number: int) -> Episode:
-    seed = np.array(seed_of(factory.slug, "script", str(start_s)), dtype=np.uint64)
-    first, drawn = (float(uniform(seed, np.array(index))) for index in (0, number + 1))
+    first, drawn = (chance(factory.slug, "script", str(start_s), what) for what in ("order", str(number)))
     kinds = tuple((_QUICK if number % 2 == 0 else _SLOW).items())
     fault, (rise_s, hold_s) = kinds[(number // 2 + int(first * 3)) % 3]
     able = _able(factory, fault)
@@ -163,7 +164,7 @@ def _episode(factory: PlantFactory, start_s: float, number: int) -> Episode:
 @lru_cache(maxsize=4)
 def _past_episodes(factory: PlantFactory, end_s: float) -> tuple[Episode, ...]:
     return tuple(
-        Episode(able[seed_of(factory.slug, fault) % len(able)].device_key, fault, end_s - before_h * 3600.0, rise_s, hold_s)
+        Episode(able[int(chance(factory.slug, fault) * len(able))].device_key, fault, end_s - before_h * 3600.0, rise_s, hold_s)
         for fault, (before_h, rise_s, hold_s) in _PAST.items()
         for able in [_able(factory, fault)]
     )

@@ -27,6 +27,11 @@ def seed_of(*names: str) -> int:
     return int.from_bytes(hashlib.blake2b("/".join(names).encode(), digest_size=8).digest(), "little")
 
 
+def chance(*names: str) -> float:
+    """A number in [0, 1) that depends only on the names."""
+    return seed_of(*names) / 2.0**64
+
+
 def seeds_of(names: list[str], topic: str) -> Seeds:
     """One seed for each name, all different for another topic."""
     return np.array([seed_of(name, topic) for name in names], dtype=np.uint64)

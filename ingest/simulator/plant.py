@@ -180,6 +180,8 @@ PARAMETERS: dict[Kind, tuple[Parameter, ...]] = {
     ),
 }
 
+# What makes parts; all other kinds serve these.
+PRODUCING = (Kind.CNC_MILL, Kind.INJECTION_MOULDER, Kind.CONVEYOR, Kind.OVEN)
 _PREFIX = {
     Kind.CNC_MILL: "CNC", Kind.INJECTION_MOULDER: "INJ", Kind.CONVEYOR: "CNV", Kind.PUMP: "PMP",
     Kind.COMPRESSOR: "CMP", Kind.HVAC: "HVC", Kind.OVEN: "OVN", Kind.ENERGY_METER: "MTR",
@@ -259,8 +261,8 @@ NORDWERK = PlantFactory(
     climate=Climate(9.5, 9.5, 4.0, 21.0, 68.0),
     machines=_numbered(
         (
-            _Group(Kind.CNC_MILL, "Halle 1", "Harlander", "HX-700", 17_000, Regime.TWO_SHIFTS, 3),
-            _Group(Kind.CNC_MILL, "Halle 2", "Harlander", "HX-900", 21_000, Regime.CONTINUOUS, 3),
+            _Group(Kind.CNC_MILL, "Halle 1", "Harlander", "HX-700", 17_000, Regime.TWO_SHIFTS, 4),
+            _Group(Kind.CNC_MILL, "Halle 2", "Harlander", "HX-900", 21_000, Regime.CONTINUOUS, 2),
             _Group(Kind.INJECTION_MOULDER, "Halle 2", "Engstler", "E-Form 200", 28_000, Regime.CONTINUOUS, 2),
             _Group(Kind.CONVEYOR, "Halle 1", "Transporta", "GF-2", 3_000, Regime.TWO_SHIFTS, 1),
             _Group(Kind.CONVEYOR, "Halle 2", "Transporta", "GF-2", 3_000, Regime.CONTINUOUS, 2),

@@ -23,7 +23,6 @@ KEEP_ALIVE_S: Final = 30
 RECONNECT_S: Final = (1, 30)
 # What a machine keeps while the broker is away: an hour and more at 2 to 5 s. After that it forgets the newest, as small devices do.
 QUEUED_MESSAGES: Final = 1_500
-FLUSH_S: Final = 2.0
 log = structlog.get_logger()
 
 
@@ -71,10 +70,15 @@ class Device:
         """Hands one message over; False when it was dropped because too many wait already."""
         return self._client.publish(self.topic, msgspec.json.encode(telemetry), QOS).rc != MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
 
-    def stop(self) -> None:
+    def say_goodbye(self) -> None:
         """Disconnects; messages that the broker has not confirmed are lost with the process."""
         self._client.disconnect()
+
+    def stop(self) -> None:
+        """Ends the thread, after `say_goodbye`."""
         self._client.loop_stop()
+        # The client holds us and we hold it: without this its sockets would stay open until the garbage collector comes by.
+        self._client.on_connect = None
 
     def _on_connect(self, _client: mqtt.Client, _data: Any, _flags: mqtt.ConnectFlags, code: ReasonCode, _properties: Any) -> None:
         refusal = str(code) if code.is_failure else ""
@@ -116,5 +120,7 @@ class Fleet:
 
     def stop(self) -> None:
         """Disconnects all."""
+        for device in self.devices.values():
+            device.say_goodbye()
         for device in self.devices.values():
             device.stop()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.simulator.noise import Floats, Ints, seed_of, seeds_of, smooth, uniform
-from ingest.simulator.plant import Machine, PlantFactory, Regime
+from ingest.simulator.plant import PRODUCING, Machine, PlantFactory, Regime
 
 DAY_S = 86_400.0
 SHIFT_S = 28_800.0
@@ -132,7 +132,7 @@ def weather(factory: PlantFactory, time_s: Floats, local_s: Floats, activity: Fl
 
 def plant_activity(factory: PlantFactory, time_s: Floats, local_s: Floats) -> Floats:
     """How much of the plant is at work, 0 to 1, shape (times,): what cooling water, compressed air and ventilation have to serve."""
-    shifts = [scheduled(local_s, machine.regime, factory.workdays) for machine in factory.machines]
+    shifts = [scheduled(local_s, machine.regime, factory.workdays) for machine in factory.machines if machine.kind in PRODUCING]
     staffed = np.mean(np.stack(shifts), axis=0) * (1.0 - 0.25 * _on_break(local_s))
     wander = smooth(np.array(seed_of(factory.slug, "activity"), dtype=np.uint64), time_s, 1500.0) - 0.5
     activity: Floats = np.clip(0.88 * staffed + 0.16 * wander, 0.0, 1.0)
