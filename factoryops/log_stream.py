@@ -47,8 +47,8 @@ class LogStream:
         try:
             text = Text.assemble((f"{name:<{self._width}} ", colour_of(name)), ("│ ", "dim"), plain)
             self._console.print(text, soft_wrap=True)  # type: ignore[union-attr]  # asked by the caller
-        except OSError:
-            # The terminal is gone; processes whose lines nobody takes would stand still.
+        except (OSError, SystemExit):
+            # The terminal is gone (rich makes SystemExit of a broken pipe); processes whose lines nobody takes would stand still.
             self._console = None
 
     def close(self) -> None:
