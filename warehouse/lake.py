@@ -58,9 +58,9 @@ class Lake:
         self._root: duckdb.DuckDBPyConnection | None = None
         self._catalog_inode: int | None = None
 
-    def reader(self, factory_id: int) -> "LakeReader":
-        """Reads of one factory; cheap to make, one a query or a thread."""
-        return LakeReader(self, factory_id)
+    def reader(self, factory_id: int, snapshot_id: int | None = None) -> "LakeReader":
+        """Reads of one factory; cheap to make, one a query or a thread. With `snapshot_id` the data as they stood at that snapshot."""
+        return LakeReader(self, factory_id, snapshot_id)
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -247,9 +247,10 @@ class Lake:
 class LakeReader:
     """Reads that cannot leave one factory: its SQL sees the tables without their factory column and others' rows."""
 
-    def __init__(self, lake: Lake, factory_id: int) -> None:
+    def __init__(self, lake: Lake, factory_id: int, snapshot_id: int | None = None) -> None:
         self._lake = lake
         self._factory_id = int(factory_id)
+        self._at = "" if snapshot_id is None else f" AT (VERSION => {int(snapshot_id)})"
 
     def query(self, sql: str, parameters: dict[str, Any] | None = None, **frames: pl.DataFrame) -> pl.DataFrame:
         """The result of one SELECT over `telemetry` and `rollup_*`; `frames` can be joined under their names.
@@ -273,7 +274,7 @@ class LakeReader:
         As common table expressions, because a view would cost a statement of its own (5 ms) for each; not materialised, so that
         filters still reach the files.
         """
-        own = f"SELECT * EXCLUDE (factory_id) FROM {LAKE}.%s WHERE factory_id = {self._factory_id}"
+        own = f"SELECT * EXCLUDE (factory_id) FROM {LAKE}.%s{self._at} WHERE factory_id = {self._factory_id}"
         named = ", ".join(f"{table} AS NOT MATERIALIZED ({own % table})" for table in READABLE if table in sql)
         body = sql.strip()
         if not named:
