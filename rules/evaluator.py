@@ -15,8 +15,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from rules.evaluation import BATCHES_A_STEP, CONSUMER, Evaluator, Step
+from rules.shared import shared_database
 from warehouse.clock import Clock, SystemClock
-from warehouse.db import Database
 from warehouse.errors import LeaseLostError, RetryableError
 from warehouse.leases import Lease
 from warehouse.log_watch import LogWatch
@@ -61,7 +61,7 @@ def shared_evaluator(settings: Settings, clock: Clock | None = None) -> Evaluato
     with _shared_lock:
         found = _shared.get(settings.operational_url)
         if found is None:
-            found = Evaluator(Database(settings.operational_url), app_url=settings.app_url, clock=clock or SystemClock())
+            found = Evaluator(shared_database(settings), app_url=settings.app_url, clock=clock or SystemClock())
             _shared[settings.operational_url] = found
         return found
 

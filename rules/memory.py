@@ -121,6 +121,8 @@ class Memory:
     states: dict[tuple[int, int], RuleState] = field(default_factory=dict)
     """By rule and device."""
     counts: Counts = field(default_factory=Counts)
+    received_us: int = _ANY_TIME
+    """Receive time of the newest reading of any device: the clock that device clocks are judged by."""
 
     def device(self, device_id: int) -> DeviceMemory:
         """What is known of a device; empty for a new one."""
@@ -141,12 +143,13 @@ class Memory:
 
         Repeats, readings that are too late and those from a nonsensical future are counted and left out.
         """
+        self.received_us = max(self.received_us, received_us)
         if at_us - received_us > MOST_AHEAD_US:
             self.counts.from_future += len(values)
             return [], True
         device = self.device(device_id)
         if at_us < device.newest_us - ALLOWED_LATENESS_US:
-            if device.newest_us - received_us <= CLOCK_WAS_SET_BACK_US:
+            if device.newest_us - self.received_us <= CLOCK_WAS_SET_BACK_US:
                 self.counts.too_late += len(values)
                 return [], False
             device.forget_after(at_us)

@@ -20,6 +20,7 @@ class _Packed(msgspec.Struct):
     position: int
     newest_us: dict[int, int]
     """By device."""
+    received_us: int
     counts: dict[str, int]
     series: bytes
     readings: bytes
@@ -42,6 +43,7 @@ def pack(memory: Memory, position: int, most_readings: int = MOST_READINGS) -> b
         format=FORMAT,
         position=position,
         newest_us={device_id: device.newest_us for device_id, device in memory.devices.items()},
+        received_us=memory.received_us,
         counts={name: getattr(memory.counts, name) for name in Counts.__slots__},
         series=_bytes(pl.DataFrame(table, schema=_SERIES, orient="row")),
         readings=_bytes(pl.DataFrame(dict(zip(_READINGS, rows, strict=True)), schema=_READINGS)),
@@ -54,7 +56,7 @@ def unpack(state: bytes) -> tuple[int, Memory]:
     packed = msgspec.msgpack.decode(state, type=_Packed)
     if packed.format != FORMAT:
         raise ValueError(f"an evaluator's state of format {packed.format}; this version reads {FORMAT}")
-    memory = Memory(counts=Counts(**packed.counts))
+    memory = Memory(counts=Counts(**packed.counts), received_us=packed.received_us)
     for device_id, newest_us in packed.newest_us.items():
         memory.devices[device_id] = DeviceMemory(newest_us=newest_us)
     by_number: dict[int, Series] = {}

@@ -81,7 +81,7 @@ def _version(session: Session) -> tuple[object, ...]:
 
 
 def _load(session: Session) -> tuple[RuleBook, dict[int, str]]:
-    zones = dict(session.execute(select(Factory.id, Factory.timezone)).tuples().all())
+    zones = {row.id: row.timezone for row in session.execute(select(Factory.id, Factory.timezone))}
     devices: dict[int, set[int]] = defaultdict(set)
     for rule_id, device_id in session.execute(select(alerting.RuleDevice.rule_id, alerting.RuleDevice.device_id)):
         devices[rule_id].add(device_id)

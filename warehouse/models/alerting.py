@@ -12,6 +12,8 @@ SEVERITIES = ("critical", "high", "medium", "low")
 SCOPES = ("device", "global")
 SCHEDULE_TYPES = ("always", "time_window", "date_range")
 CHANNELS = ("email", "whatsapp")
+NOTIFICATION_STATUSES = ("pending", "sent", "failed", "skipped")
+"""`skipped`: the channel is not set up in this installation; `last_error` says what is missing."""
 
 
 class Rule(OwnedByFactory, Base):
@@ -99,7 +101,7 @@ class Notification(OwnedByFactory, Base):
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         Index(None, "status", "next_attempt_at"),
-        CheckConstraint("status IN ('pending', 'sent', 'failed')", name="status"),
+        CheckConstraint(f"status IN {NOTIFICATION_STATUSES}", name="status"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -1,0 +1,54 @@
+"""What a way to reach people must offer, and the one that reaches nobody and says why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from warehouse.errors import PermanentError
+
+
+class ChannelOffError(PermanentError):
+    """The channel is not set up in this installation; the message says which settings are missing."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message to one person, as it waits in the outbox."""
+
+    notification_id: int
+    alert_id: int
+    channel: str
+    recipient: str
+    subject: str
+    body: str
+    idempotency_key: str
+    """The same for every try of the same message."""
+    created_at: datetime
+    attempt: int
+    """1 for the first try."""
+
+
+class Channel(Protocol):
+    """A way to reach people."""
+
+    def send(self, message: Message) -> None:
+        """Hands the message over. Raises ChannelOffError, PermanentError (no use to try again) or RetryableError."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of connections; `send` may be called again later."""
+        ...
+
+
+class NullChannel:
+    """Reaches nobody: every message is skipped with the reason."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def send(self, message: Message) -> None:
+        """Raises ChannelOffError."""
+        raise ChannelOffError(self.reason, channel=message.channel)
+
+    def close(self) -> None:
+        """Nothing is open."""
