@@ -177,10 +177,17 @@ class FaultPlan:
         """Prepares the natural faults; all machines must be of one kind."""
         self._machines, self._script = machines, script
         names = [f"{factory.slug}/{machine.device_key}" for machine in machines]
+        faults = [fault for fault, profile in PROFILES.items() if machines and machines[0].kind in profile.kinds]
+        once = np.zeros(1, dtype=np.int64)
+        self._rhythm = {
+            fault: (
+                PROFILES[fault].every_days * DAY_S * (0.7 + 0.6 * uniform(seeds_of(names, f"{fault}/period"), once)),
+                uniform(seeds_of(names, f"{fault}/phase"), once),
+            )
+            for fault in faults
+        }
         self._seeds = {
-            fault: tuple(seeds_of(names, f"{fault}/{topic}") for topic in ("period", "phase", "occurs", "start", "develops", "repair"))
-            for fault, profile in PROFILES.items()
-            if machines and machines[0].kind in profile.kinds
+            fault: tuple(seeds_of(names, f"{fault}/{topic}") for topic in ("occurs", "start", "develops", "repair")) for fault in faults
         }
 
     def severities(self, time_s: Floats) -> dict[Fault, Floats]:
@@ -211,10 +218,9 @@ class FaultPlan:
 
     def _natural(self, fault: Fault, time_s: Floats) -> Floats:
         profile = PROFILES[fault]
-        period_seed, phase_seed, occurs_seed, start_seed, develops_seed, repair_seed = self._seeds[fault]
-        once = np.zeros(1, dtype=np.int64)
-        period_s = profile.every_days * DAY_S * (0.7 + 0.6 * uniform(period_seed, once))
-        position = time_s[:, None] / period_s + uniform(phase_seed, once)
+        occurs_seed, start_seed, develops_seed, repair_seed = self._seeds[fault]
+        period_s, phase = self._rhythm[fault]
+        position = time_s[:, None] / period_s + phase
         number = np.floor(position).astype(np.int64)
         elapsed_s = (position - number - 0.45 * uniform(start_seed, number)) * period_s
         develops_s = 3600.0 * _between(profile.develops_h, uniform(develops_seed, number))

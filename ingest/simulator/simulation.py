@@ -23,9 +23,10 @@ _FORMULAS: dict[Kind, Callable[[Tape, Site, Duty, Severities], tuple[Floats, ...
     Kind.COMPRESSOR: utilities.compressor,
     Kind.HVAC: utilities.hvac,
 }
-# Slowest lag is half an hour; counters restart each local midnight at the latest. A day and a bit therefore forgets every other beginning.
-WARM_UP_S = 26 * 3600.0
-WARM_UP_STEP_S = 30.0
+# The slowest lag is half an hour and counters restart each local midnight at the latest: a day and a bit forgets every other
+# beginning. The end is fine, so that a spindle is as warm as the last minutes of its cycle made it.
+WARM_UP_S, WARM_UP_STEP_S = 26 * 3600.0, 60.0
+FINE_S, FINE_STEP_S = 1500.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,10 @@ class Simulation:
 
     def warm_state(self, time_s: float) -> State:
         """The state that a plant has at `time_s` which has been running for ever: temperatures settled, counters as far as they are."""
-        begin = np.floor(time_s / WARM_UP_STEP_S) * WARM_UP_STEP_S - WARM_UP_S
-        times = np.arange(begin, time_s, WARM_UP_STEP_S)
-        return self.run(State(float(times[0]) - WARM_UP_STEP_S, EMPTY), times)[0]
+        fine_from_s = np.floor((time_s - FINE_S) / WARM_UP_STEP_S) * WARM_UP_STEP_S
+        coarse = np.arange(fine_from_s - WARM_UP_S, fine_from_s, WARM_UP_STEP_S)
+        state, _ = self.run(State(float(coarse[0]) - WARM_UP_STEP_S, EMPTY), coarse)
+        return self.run(state, np.arange(fine_from_s, time_s, FINE_STEP_S))[0]
 
     def _duty(self, kind: Kind, time_s: Floats) -> Duty:
         duty, forced = self._duties[kind].at(time_s), self._faults[kind].forced(time_s)
