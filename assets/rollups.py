@@ -53,7 +53,6 @@ def _rollup_asset(level: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=f"rollup_{level}",
         partitions_def=DAYS,
-        backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="rollups",
         kinds={"ducklake"},
         description=f"Count, least, greatest, mean, sum, first and last of each parameter a {'minute' if level == '1m' else 'hour'}.",
@@ -71,7 +70,7 @@ def _rollup_asset(level: str) -> dg.AssetsDefinition:
 
 ROLLUPS = [_rollup_asset(level) for level in LEVELS]
 rollup_job = dg.define_asset_job(
-    "rollup", selection=dg.AssetSelection.assets(*ROLLUPS), partitions_def=DAYS, executor_def=dg.in_process_executor,
+    "rollup", selection=dg.AssetSelection.assets(*ROLLUPS), executor_def=dg.in_process_executor,
     description="Computes rollups of the days or hours that were asked for.",
 )  # fmt: skip
 

@@ -1,0 +1,59 @@
+"""The operational database stays small, and nothing is deleted that somebody still needs."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.fixtures.people import Person, add_person
+from warehouse import landing
+from warehouse.clock import ManualClock
+from warehouse.db import Database
+from warehouse.errors import LakeBusyError
+from warehouse.housekeeping import delete_ended_sessions, trim_landing
+from warehouse.lake import Lake
+from warehouse.models.people import UserSession
+from warehouse.readings import empty_readings
+from warehouse.tenancy import system_session
+
+
+def land(db: Database, clock: ManualClock, batches: int) -> None:
+    with system_session(db, "test", write=True) as session:
+        for _ in range(batches):
+            landing.append(session, empty_readings(), 0, clock.now())
+
+
+def test_only_batches_that_all_have_passed_are_deleted(sqlite_database: Database, lake: Lake, manual_clock: ManualClock) -> None:
+    land(sqlite_database, manual_clock, 5)
+    with system_session(sqlite_database, "test", write=True) as session:
+        landing.move_cursor(session, "rules", 0, 4)
+    lake.append(empty_readings(), loader=("main", 3))
+    later = manual_clock.now() + timedelta(hours=1)
+    assert trim_landing(sqlite_database, lake, later, ["rules"], "main") == 3
+    assert trim_landing(sqlite_database, lake, later, ["rules"], "main") == 0
+
+
+def test_young_batches_stay(sqlite_database: Database, lake: Lake, manual_clock: ManualClock) -> None:
+    land(sqlite_database, manual_clock, 2)
+    lake.append(empty_readings(), loader=("main", 2))
+    assert trim_landing(sqlite_database, lake, manual_clock.now(), [], "main") == 0
+
+
+def test_nothing_is_deleted_while_the_lake_is_away(sqlite_database: Database, lake: Lake, manual_clock: ManualClock) -> None:
+    land(sqlite_database, manual_clock, 2)
+    lake.append(empty_readings(), loader=("main", 2))
+    lake.close()
+    lake._catalog_path.parent.rename(lake._catalog_path.parent.with_name("away"))
+    with pytest.raises(LakeBusyError):
+        trim_landing(sqlite_database, lake, manual_clock.now() + timedelta(hours=1), [], "main")
+    with system_session(sqlite_database, "test") as session:
+        assert len(landing.read_after(session, 0)) == 2
+
+
+def test_sign_ins_that_ended_a_day_ago_are_deleted(database: Database, password_hash: str, manual_clock: ManualClock) -> None:
+    person: Person = add_person(database, password_hash, "north")
+    now = manual_clock.now()
+    with system_session(database, "test", write=True) as session:
+        for name, ended in {"old": timedelta(days=2), "young": timedelta(hours=1), "live": -timedelta(hours=1)}.items():
+            session.add(UserSession(id=name, factory_id=person.factory_id, user_id=person.user_id, expires_at=now - ended))
+    assert delete_ended_sessions(database, now) == 1
+    assert delete_ended_sessions(database, now) == 0
