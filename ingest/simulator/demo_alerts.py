@@ -17,9 +17,9 @@ from ingest.simulator.shifts import DAY_S, Flags, local_day, local_time_s
 from ingest.simulator.simulation import Metrics
 
 _COMPARE: dict[str, Callable[[Floats, float], Flags]] = {
-    "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le, "eq": operator.eq, "neq": operator.ne,
+    "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le,
 }  # fmt: skip
-_WORDS = {"gt": "exceeded", "gte": "reached", "lt": "below", "lte": "at or below", "eq": "equals", "neq": "differs from"}
+_WORDS = {"gt": "exceeded", "gte": "reached", "lt": "below", "lte": "at or below"}
 
 
 @dataclass
@@ -116,9 +116,19 @@ def _clock_s(text: str) -> int:
 
 
 def _sentences(tree: dict[str, Any], snapshot: dict[str, float], parameters: dict[str, Parameter]) -> Iterator[str]:
-    """One part for each comparison that holds, as in the specification's example."""
+    """One part for each comparison that holds, worded as `rules.messages` does (a test holds the two together)."""
+    told = 0
     for leaf in _leaves(tree):
         parameter, measured = parameters[leaf["parameter"]], snapshot[leaf["parameter"]]
         if _COMPARE[leaf["operator"]](np.array(measured), leaf["threshold"]):
-            unit = parameter.unit and f" {parameter.unit}"
-            yield f"{parameter.display_name} ({measured:g}{unit}) {_WORDS[leaf['operator']]} threshold ({leaf['threshold']:g}{unit})"
+            name = parameter.display_name
+            name = name[0].lower() + name[1:] if told else name
+            told += 1
+            limit = _with_unit(leaf["threshold"], parameter)
+            yield f"{name} ({_with_unit(measured, parameter)}) {_WORDS[leaf['operator']]} threshold ({limit})"
+
+
+def _with_unit(value: float, parameter: Parameter) -> str:
+    number = f"{value:.{max(4, len(f'{abs(value):.0f}'))}g}"
+    space = "" if not parameter.unit or parameter.unit[0] in "°%" else " "
+    return f"{number}{space}{parameter.unit}"

@@ -61,7 +61,7 @@ def cnc_mill(tape: Tape, site: Site, duty: Duty, fault: Severities) -> tuple[Flo
     flow = duty.run * (17.5 + 1.2 * tape.wander("filter", 7_200.0)) * (1.0 - 0.88 * leak) + 0.08 * duty.run * tape.noise("flow")
     heat = 0.40 * load * (1.0 + 1.55 * leak) + 6.0 * duty.on + 9.0 * bearing * duty.run + 9.0 * leak * duty.run
     spindle = tape.lag("spindle_temp", site.hall_c + heat, 300.0) + 0.15 * tape.noise("spindle_temp")
-    shake = duty.run * (6.4 * bearing + 6.6 * imbalance) * (0.85 + 0.15 * turning)
+    shake = duty.run * (6.4 * bearing + 8.4 * imbalance) * (0.85 + 0.15 * turning)
     vibration = 0.25 * duty.on + turning * (0.7 + 0.9 * speed / 11_000.0) + 0.012 * load + 0.5 * tool_wear * (cut > 0) * duty.run
     vibration = np.maximum(0.02, vibration * (1.0 + 0.06 * tape.noise("vibration")) + shake)
     share = duty.on * 0.11 + duty.run * 0.22 + 0.60 * load / 100.0
