@@ -37,6 +37,11 @@ class Identity:
     """What to call the person: the name, or the e-mail when there is none."""
     expires_at: datetime
 
+    @property
+    def may_work(self) -> bool:
+        """Whether the person may change anything at all: a viewer only looks."""
+        return self.role != "viewer"
+
     def may(self, permission: str) -> bool:
         """Whether the person has one of `warehouse.models.people.PERMISSIONS`."""
         return permission in self.permissions

@@ -1,0 +1,88 @@
+"""Who asks, and what a route works with."""
+
+from typing import Annotated, Final
+
+from fastapi import Depends, HTTPException, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from warehouse.access.keys import signing_key
+from warehouse.access.sessions import Identity, check_session, check_session_id
+from warehouse.access.tokens import TokenRefusedError, read_access_token
+from warehouse.installation import Installation
+
+SESSION_COOKIE: Final = "factoryops_session"
+_CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_bearer = HTTPBearer(auto_error=False, description="The access token of POST /v1/auth/login.")
+
+
+def installation(request: Request) -> Installation:
+    """The installation behind this application."""
+    found = request.app.state.installation
+    if not isinstance(found, Installation):
+        message = "create_app() sets the installation"
+        raise TypeError(message)
+    return found
+
+
+Inst = Annotated[Installation, Depends(installation)]
+
+
+def current_identity(
+    request: Request, inst: Inst, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Identity:
+    """Who asks: by access token, or by the cookie of the dashboards. 401 for everybody else."""
+    identity = _by_token(inst, credentials.credentials) if credentials else _by_cookie(request, inst)
+    if identity is None:
+        raise HTTPException(401, "Sign in first.", {"WWW-Authenticate": "Bearer"})
+    return identity
+
+
+Who = Annotated[Identity, Depends(current_identity)]
+
+
+def worker(who: Who) -> Identity:
+    """Somebody who may change things. 403 for a viewer, who only looks."""
+    if not who.may_work:
+        raise HTTPException(403, "Your role only allows to look.")
+    return who
+
+
+Worker = Annotated[Identity, Depends(worker)]
+
+
+def _by_token(inst: Installation, token: str) -> Identity | None:
+    try:
+        claims = read_access_token(token, signing_key(inst.settings))
+    except TokenRefusedError:
+        return None
+    return check_session_id(inst.db, inst.settings, inst.clock, claims.session_id)
+
+
+def _by_cookie(request: Request, inst: Installation) -> Identity | None:
+    token = request.cookies.get(SESSION_COOKIE)
+    if not token:
+        return None
+    # Another site can make a browser send the cookie, but not pretend to be us.
+    if request.method in _CHANGES and not _is_from_our_pages(request):
+        raise HTTPException(403, "Changes with a cookie must come from FactoryOps itself; programs use an access token.")
+    return check_session(inst.db, inst.settings, inst.clock, token)
+
+
+def _is_from_our_pages(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] == request.headers.get("host")
+
+
+class Paging:
+    """Which page of a list: `page` from 1, `per_page` at most 100."""
+
+    def __init__(self, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1, per_page: Annotated[int, Query(ge=1, le=100)] = 20) -> None:
+        self.page, self.per_page = page, per_page
+
+    @property
+    def offset(self) -> int:
+        """How many rows come before."""
+        return (self.page - 1) * self.per_page
+
+
+PageOf = Annotated[Paging, Depends()]

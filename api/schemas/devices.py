@@ -1,0 +1,63 @@
+"""Machines and their values."""
+
+from api.schemas.common import Moment, Schema
+
+
+class DeviceOut(Schema):
+    """A machine."""
+
+    id: int
+    device_key: str
+    name: str | None
+    manufacturer: str | None
+    model: str | None
+    region: str | None
+    is_active: bool
+    last_seen: Moment | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class DeviceInList(DeviceOut):
+    """A machine with how it is now."""
+
+    health_score: int | None
+    """0 to 100; null while the machine is offline or inactive."""
+    current_energy_kw: float | None
+    active_alert_count: int
+
+
+class LiveKpi(Schema):
+    """One selected parameter, now."""
+
+    parameter_key: str
+    display_name: str
+    unit: str
+    value: float | str | None
+    is_stale: bool
+
+
+class LiveKpis(Schema):
+    """All selected parameters of a machine, now."""
+
+    device_id: int
+    timestamp: Moment
+    kpis: list[LiveKpi]
+
+
+class Point(Schema):
+    """The mean of one interval."""
+
+    timestamp: Moment
+    """Start of the interval."""
+    value: float
+
+
+class History(Schema):
+    """One parameter over time."""
+
+    parameter_key: str
+    display_name: str
+    unit: str
+    interval: str
+    points: list[Point]

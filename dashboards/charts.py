@@ -1,0 +1,272 @@
+"""ECharts options. Lines are mid-tones that suit both themes; text takes the theme of this run (`text_colour`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import streamlit as st
+
+from dashboards import fmt
+from dashboards.fmt import Local
+from dashboards.tokens import CHART, text_in_theme
+
+Option = dict[str, Any]
+Pairs = list[list[float | int | None]]
+SERIES: Final = (CHART["a"], CHART["b"], CHART["c"], CHART["d"])
+COLOUR: Final = {"critical": CHART["alarm"], "high": CHART["warn"], "medium": "#AD8600", "low": CHART["d"]}
+# The same outlines as the severity icons.
+SYMBOLS: Final = {
+    "critical": "path://M5 1h6l4 4v6l-4 4H5l-4-4V5z",
+    "high": "path://M8 .9l7.6 13.7H.4z",
+    "medium": "path://M8 .6L15.4 8 8 15.4.6 8z",
+    "low": "circle",
+}
+
+
+@dataclass(frozen=True)
+class Marker:
+    """An alert on a chart."""
+
+    at: datetime
+    value: float | None
+    severity: str
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A threshold of a rule."""
+
+    value: float
+    text: str
+    severity: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One parameter in a stack of panels on one clock."""
+
+    title: str
+    points: Pairs
+    """[wall-clock milliseconds, value or None]."""
+    markers: tuple[Marker, ...] = ()
+    limits: tuple[Limit, ...] = ()
+
+
+def text_colour(name: str) -> str:
+    """The colour of text in the theme of this run."""
+    return text_in_theme(name, st.context.theme.type)
+
+
+def small(size: int = 11, ink: str = "ink-3") -> Option:
+    """Text style of axes and legends."""
+    return {"fontSize": size, "fontWeight": 400, "color": text_colour(ink)}
+
+
+def tooltip() -> Option:
+    """One for all lines, inside the chart."""
+    return {
+        "trigger": "axis",
+        "confine": True,
+        "axisPointer": {"type": "line", "lineStyle": {"color": CHART["d"]}},
+        "backgroundColor": text_in_theme("card", st.context.theme.type),
+        "borderColor": text_in_theme("line", st.context.theme.type),
+        "textStyle": {"color": text_colour("ink"), "fontSize": 12},
+    }
+
+
+def base(top: int = 28, left: int = 44, right: int = 14, bottom: int = 26) -> Option:
+    """What every chart shares: factory time, no animation, faint grid, one tooltip for all lines."""
+    return {
+        "useUTC": True,
+        "animation": False,
+        "color": list(SERIES),
+        "grid": {"left": left, "right": right, "top": top, "bottom": bottom, "outerBoundsMode": "none"},
+        "tooltip": tooltip(),
+    }
+
+
+def time_axis(start: int, end: int, *, labels: bool = True, **more: Any) -> Option:
+    """A time axis between two wall-clock milliseconds; days are named where the range needs them."""
+    hours = (end - start) / 3_600_000
+    formatter = "{HH}:{mm}" if hours <= 30 else "{d} {MMM} {HH}:{mm}" if hours <= 24 * 3 else "{d} {MMM}"
+    label = {**small(), "hideOverlap": True, "formatter": formatter, "alignMaxLabel": "right", "alignMinLabel": "left", "show": labels}
+    return {
+        "type": "time",
+        "min": start,
+        "max": end,
+        "axisLabel": label,
+        "splitLine": {"show": False},
+        "axisTick": {"show": False},
+        "axisLine": {"lineStyle": {"color": CHART["grid"]}},
+        **more,
+    }
+
+
+def value_axis(name: str, **more: Any) -> Option:
+    """A value axis with three faint lines."""
+    return {
+        "type": "value",
+        "name": name,
+        "nameLocation": "end",
+        "nameGap": 10,
+        "nameTextStyle": {**small(), "align": "right", "padding": [0, 6, 0, 0]},
+        "axisLabel": small(),
+        "axisTick": {"show": False},
+        "axisLine": {"show": False},
+        "splitLine": {"lineStyle": {"color": CHART["grid"]}},
+        "splitNumber": 3,
+        **more,
+    }
+
+
+def limit_line(limit: Limit, end: str = "Start") -> Option:
+    """A dashed line in its severity, named on the line."""
+    label = {"formatter": limit.text, "position": f"inside{end}Top", "fontSize": 11, "color": text_colour(limit.severity), "distance": 3}
+    return {"yAxis": limit.value, "lineStyle": {"color": COLOUR[limit.severity], "type": "dashed", "width": 1.2}, "label": label}
+
+
+def line(name: str, points: Pairs, colour: str, **more: Any) -> Option:
+    """A thin line that breaks where values are missing."""
+    return {
+        "name": name,
+        "type": "line",
+        "showSymbol": False,
+        "sampling": "minmax",
+        "connectNulls": False,
+        "data": points,
+        "lineStyle": {"color": colour, "width": 1.6},
+        "itemStyle": {"color": colour},
+        **more,
+    }
+
+
+def plant_power(today: Pairs, yesterday: Pairs, start: int, end: int) -> Option:
+    """Power in kW of today over yesterday, from midnight to midnight of the factory; the peak of today is named."""
+    known = [(at, value) for at, value in today if value is not None]
+    peak = max(known, key=lambda point: point[1]) if known else None
+    mark: Option = {}
+    if peak is not None:
+        is_late = peak[0] is not None and peak[0] - start > (end - start) * 0.2
+        label = {"show": True, "formatter": f"Peak {fmt.num(peak[1])} kW", "position": "left" if is_late else "right", "fontSize": 11,
+                 "color": text_colour("ink"), "textBorderWidth": 0}  # fmt: skip
+        mark = {
+            "markPoint": {
+                "symbol": "circle",
+                "symbolSize": 7,
+                "data": [{"coord": list(peak)}],
+                "itemStyle": {"color": SERIES[0]},
+                "label": label,
+            }
+        }
+    legend = {
+        "data": ["Today", "Yesterday"],
+        "top": 0,
+        "right": 8,
+        "itemWidth": 18,
+        "itemHeight": 8,
+        "icon": "roundRect",
+        "textStyle": small(12, "ink-2"),
+    }
+    dashed = {"color": CHART["d"], "width": 1.2, "type": [4, 3]}
+    return {
+        **base(top=30, bottom=24),
+        "legend": legend,
+        "xAxis": time_axis(start, end),
+        "yAxis": value_axis("kW", min=0),
+        "series": [
+            line("Yesterday", yesterday, CHART["d"], lineStyle=dashed),
+            line(
+                "Today",
+                today,
+                SERIES[0],
+                lineStyle={"color": SERIES[0], "width": 2},
+                areaStyle={"color": SERIES[0], "opacity": 0.16},
+                **mark,
+            ),
+        ],
+    }
+
+
+def panels(shown: Sequence[Panel], start: int, end: int, local: Local) -> tuple[Option, int]:
+    """Stacked panels on one clock, and the height in pixels that they need."""
+    grids, titles, axes, values, series, top = [], [], [], [], [], 24
+    for i, panel in enumerate(shown):
+        height = 206 if i == 0 else 106
+        grids.append({"left": 44, "right": 14, "top": top, "height": height, "outerBoundsMode": "none"})
+        titles.append({"text": panel.title, "left": 40, "top": top - 24, "textStyle": {**small(12, "ink-2"), "fontWeight": 500}})
+        axes.append(time_axis(start, end, labels=i == len(shown) - 1, gridIndex=i))
+        values.append(value_axis("", gridIndex=i, scale=True, splitNumber=4 if i == 0 else 2))
+        series.append(_panel_line(panel, i, local))
+        top += height + 32
+    option = {
+        "useUTC": True,
+        "animation": False,
+        "title": titles,
+        "grid": grids,
+        "tooltip": tooltip(),
+        "axisPointer": {"link": [{"xAxisIndex": "all"}]},
+        "dataZoom": [{"type": "inside", "xAxisIndex": list(range(len(shown))), "zoomOnMouseWheel": "ctrl", "moveOnMouseWheel": False}],
+        "xAxis": axes,
+        "yAxis": values,
+        "series": series,
+    }
+    return option, top - 2
+
+
+def _panel_line(panel: Panel, i: int, local: Local) -> Option:
+    more: Option = {"xAxisIndex": i, "yAxisIndex": i}
+    if panel.limits:
+        more["markLine"] = {"silent": True, "symbol": "none", "data": [limit_line(found) for found in panel.limits]}
+    points = [
+        {"coord": [local.wall(m.at), m.value], "symbol": SYMBOLS[m.severity], "itemStyle": {"color": COLOUR[m.severity]}}
+        for m in panel.markers
+        if m.value is not None
+    ]
+    if points:
+        more["markPoint"] = {"symbolSize": 12, "data": points, "label": {"show": False}}
+    return line(panel.title, panel.points, SERIES[i % len(SERIES)], **more)
+
+
+@dataclass(frozen=True)
+class Raised:
+    """When an alert was raised, in wall-clock milliseconds and in words, and how bad."""
+
+    at: int
+    words: str
+    severity: str
+
+
+def around_alert(panel: Panel, unit: str, bounds: tuple[int, int], raised: Raised) -> Option:
+    """A parameter around the moment an alert was raised. `bounds` are wall-clock milliseconds."""
+    colour = COLOUR[raised.severity]
+    label = {"formatter": f"Raised {raised.words}", "fontSize": 11, "color": text_colour(raised.severity), "position": "end"}
+    moment = {"xAxis": raised.at, "lineStyle": {"color": colour, "type": "solid"}, "label": label}
+    drawn = line(panel.title, panel.points, SERIES[0], lineStyle={"color": SERIES[0], "width": 1.8})
+    drawn["markLine"] = {"silent": True, "symbol": "none", "data": [*(limit_line(found) for found in panel.limits), moment]}
+    room = _room_for(panel.points, [limit.value for limit in panel.limits])
+    return {**base(top=26, bottom=24), "xAxis": time_axis(*bounds), "yAxis": value_axis(unit, scale=True, **room), "series": [drawn]}
+
+
+def _room_for(points: Pairs, limits: Sequence[float]) -> Option:
+    """Axis bounds that hold the limits too, unless they are so far off that the line would become flat."""
+    known = [value for _, value in points if value is not None]
+    if not known or not limits:
+        return {}
+    low, high = min(known), max(known)
+    reach = max(high - low, abs(high) * 0.05) * 3
+    near = [value for value in limits if low - reach <= value <= high + reach]
+    bottom, top = min([low, *near]), max([high, *near])
+    room = (top - bottom) * 0.08 or 1
+    hidden = {**small(), "showMinLabel": False, "showMaxLabel": False}
+    return {"min": _round(bottom - room, room), "max": _round(top + room, room), "axisLabel": hidden}
+
+
+def _round(value: float, room: float) -> float:
+    digits = 0 if room >= 1 else 1 if room >= 0.1 else 3
+    return round(value, digits)
+
+
+def show(option: Option, height: int, key: str, alt: str) -> None:
+    """Draws it; `alt` says in words what there is to see."""
+    st.echarts_chart(option, height=height, key=key, alt=alt)

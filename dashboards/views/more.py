@@ -1,0 +1,21 @@
+"""On phones: who am I, and the way out. The side bar has the same on large screens."""
+
+from html import escape
+
+import streamlit as st
+
+from dashboards import frame, session, ui
+
+who, local = session.identity(), session.local()
+frame.header("More")
+with st.container(key="card-more"):
+    facts = (
+        ("Factory", who.factory_name),
+        ("Signed in as", who.name),
+        ("E-mail", who.email),
+        ("Time zone", f"{who.timezone.replace('_', ' ')}, {local.clock} now"),
+        ("Session ends", local.stamp(who.expires_at)),
+    )
+    ui.draw('<dl class="facts">' + "".join(f"<dt>{a}</dt><dd>{escape(b)}</dd>" for a, b in facts) + "</dl>")
+    ui.draw(f'<button type="button" class="sign-out wide">{ui.icon("power-off")}Sign out</button>')
+frame.tabbar("more")
