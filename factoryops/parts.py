@@ -32,37 +32,34 @@ class Ports:
 def dagster_parts(settings: Settings, ports: Ports) -> list[list[Part]]:
     """The code server; then daemon and webserver, which need it. Each is a process that dies alone and is started again alone.
 
-    `dagster api grpc` and not `dagster code-server start`: that one keeps the real server in a child, and was measured to stay
-    up without it for ever when the child dies; it also costs 100 MB and a hop a tick.
+    They are told to stop together: the daemon waits for ticks in flight, which end as soon as the code server knows.
     """
     folder = settings.home / "dagster"
-    environment = dagster_home.environment(folder)
     workspace = str(folder / dagster_home.WORKSPACE_FILE)
-    code = Part(
-        "code",
-        (*PYTHON, "dagster", "api", "grpc", "-m", "pipelines.definitions", "-h", "127.0.0.1", "-p", str(ports.code_server),
-         "-n", str(DAGSTER_WORKERS), "--location-name", dagster_home.LOCATION,
-         "--use-python-environment-entry-point", "--log-level", "warning"),
+    quiet = ("--log-level", "warning")
+
+    def part(name: str, command: tuple[str, ...], is_ready: probes.Probe) -> Part:
+        return Part(
+            name, (*PYTHON, *command), is_ready, environment=dagster_home.environment(folder), stops_with="dagster", stop_within_s=6
+        )
+
+    address = ("-h", "127.0.0.1", "-p", str(ports.code_server), "-n", str(DAGSTER_WORKERS), "--location-name", dagster_home.LOCATION)
+    return [
         # Code is loaded before the port is bound.
-        probes.listens(ports.code_server),
-        environment=environment,
-        stop_within_s=7,
-    )  # fmt: skip
-    webserver = Part(
-        "dagster",
-        (*PYTHON, "dagster_webserver", "-h", "127.0.0.1", "-p", str(ports.dagster), "-w", workspace, "--dagster-log-level", "warning"),
-        probes.page_answers(ports.dagster, "/server_info"),
-        environment=environment,
-        stop_within_s=3,
-    )
-    daemon = Part(
-        "daemon",
-        (*PYTHON, "dagster._daemon", "run", "-w", workspace, "--log-level", "warning"),
-        probes.graphql_says(ports.dagster, _DAEMON_IS_WELL, _is_well),
-        environment=environment,
-        stop_within_s=5,
-    )
-    return [[code], [webserver, daemon]]
+        [part("code", ("pipelines.code_server", *address, *quiet), probes.listens(ports.code_server))],
+        [
+            part(
+                "dagster",
+                ("dagster_webserver", "-h", "127.0.0.1", "-p", str(ports.dagster), "-w", workspace, "--dagster-log-level", "warning"),
+                probes.page_answers(ports.dagster, "/server_info"),
+            ),
+            part(
+                "daemon",
+                ("dagster._daemon", "run", "-w", workspace, *quiet),
+                probes.graphql_says(ports.dagster, _DAEMON_IS_WELL, _is_well),
+            ),
+        ],
+    ]
 
 
 def stages(settings: Settings, found: Ports, *, demo: bool) -> list[list[Part]]:

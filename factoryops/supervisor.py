@@ -40,6 +40,8 @@ class Part:
     """Asks the process itself (a port, a health page, a row); may be slow, must not raise."""
     ready_within_s: float = 60.0
     stop_within_s: float = 5.0
+    stops_with: str = ""
+    """Parts of the same name here are told to stop at the same moment; by default each stops alone, after those started later."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -99,9 +101,11 @@ class Supervisor:
     def stop(self, within_s: float = 13.0) -> None:
         """Ends all processes, last started first; whoever does not end in its time is killed. Leaves none behind."""
         deadline = time.monotonic() + within_s
-        for running in reversed(self._running):
-            left_s = max(0.2, deadline - time.monotonic())
-            self._end(running, min(running.part.stop_within_s, left_s))
+        for group in self._stop_groups():
+            for running in group:
+                self._end_group(running, signal.SIGTERM)
+            for running in group:
+                self._end(running, min(running.part.stop_within_s, max(0.2, deadline - time.monotonic())))
         # Children of children that left their process group.
         watchdog.end(self._marker, patience_s=1.0, spare=[self._watchdog.pid])
         for running in self._running:
@@ -184,11 +188,17 @@ class Supervisor:
         self._end_group(running, signal.SIGKILL)
         self._say("supervisor", f"{running.part.name} {_how_it_ended(running.process.returncode)}; starting it again in {delay_s:g} s")
 
+    def _stop_groups(self) -> list[list[_Running]]:
+        """Last started first; those that stop together stand where the last of them would."""
+        groups: dict[str, list[_Running]] = {}
+        for running in reversed(self._running):
+            groups.setdefault(running.part.stops_with or running.part.name, []).append(running)
+        return list(groups.values())
+
     def _end(self, running: _Running, within_s: float) -> None:
-        if running.process.poll() is None:
-            self._end_group(running, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                running.process.wait(within_s)
+        """Waits for the end of a process that was told to stop, and kills it when it does not come."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.process.wait(within_s)
         if running.process.poll() is None:
             self._say("supervisor", f"{running.part.name} did not stop within {within_s:.1f} s and was killed")
         self._end_group(running, signal.SIGKILL)

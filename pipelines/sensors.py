@@ -7,7 +7,7 @@ import dagster as dg
 
 from pipelines.phases import PERIOD_S, tick_end
 from pipelines.standby import ensure_standby
-from pipelines.stopping import STOP, stop_on_signals
+from pipelines.stopping import STOP
 from rules.evaluator import run_tick
 from rules.notify.outbox import run_outbox_tick
 from warehouse.installation import Installation
@@ -73,7 +73,6 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-stop_on_signals()
 SENSORS: list[dg.SensorDefinition] = [
     evaluator_sensor("evaluator_0s", 0),
     evaluator_sensor("evaluator_10s", 10),
