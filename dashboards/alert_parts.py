@@ -1,5 +1,6 @@
 """The parts of an alert's explanation: what is known in, HTML out."""
 
+import re
 from html import escape
 from typing import Final
 
@@ -9,6 +10,7 @@ from dashboards.fmt import Local
 from warehouse.queries.alerts import AlertRow
 from warehouse.queries.devices import DeviceRow
 
+_MEASURED: Final = re.compile(r"^([^()]*\([^)]*\))")
 CHANNEL_WORDS: Final = {"email": "E-mail", "whatsapp": "WhatsApp"}
 
 
@@ -27,14 +29,14 @@ def head(a: AlertRow, now: DeviceRow | None, local: Local) -> str:
 
 
 def sentence(message: str) -> str:
-    """The alert's own words, one condition a line."""
-    return "<br>and ".join(escape(part) for part in message.split(" AND "))
+    """The alert's own words, one condition a line, with what was measured in bold."""
+    return "<br>and ".join(_MEASURED.sub(r"<b>\1</b>", escape(part), count=1) for part in message.split(" AND "))
 
 
 def steps(found: Detail, local: Local) -> str:
     """What happened, in order."""
     a = found.alert
-    told = [(a.triggered_at, f"Alert raised, {a.severity}", "hot" if a.severity in {"critical", "high"} else "")]
+    told = [(a.triggered_at, f"Alert raised, {a.severity}", f"s-{a.severity}")]
     if found.sent.first_at:
         words = ", ".join(
             f"{CHANNEL_WORDS.get(channel, channel)} to {fmt.plural(n, 'person', 'people')}" for channel, n in found.sent.by_channel.items()

@@ -1,5 +1,6 @@
 """ECharts options. Lines are mid-tones that suit both themes; text takes the theme of this run (`text_colour`)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -122,7 +123,8 @@ def value_axis(name: str, **more: Any) -> Option:
 
 def limit_line(limit: Limit, end: str = "Start") -> Option:
     """A dashed line in its severity, named on the line."""
-    label = {"formatter": limit.text, "position": f"inside{end}Top", "fontSize": 11, "color": text_colour(limit.severity), "distance": 3}
+    label = {"formatter": limit.text, "position": f"inside{end}Top", "fontSize": 11, "color": text_colour(limit.severity), "distance": 3,
+             "textBorderColor": text_colour("card"), "textBorderWidth": 3}  # fmt: skip
     return {"yAxis": limit.value, "lineStyle": {"color": COLOUR[limit.severity], "type": "dashed", "width": 1.2}, "label": label}
 
 
@@ -196,7 +198,8 @@ def panels(shown: Sequence[Panel], start: int, end: int, local: Local) -> tuple[
         grids.append({"left": 44, "right": 14, "top": top, "height": height, "outerBoundsMode": "none"})
         titles.append({"text": panel.title, "left": 40, "top": top - 24, "textStyle": {**small(12, "ink-2"), "fontWeight": 500}})
         axes.append(time_axis(start, end, labels=i == len(shown) - 1, gridIndex=i))
-        values.append(value_axis("", gridIndex=i, scale=True, splitNumber=4 if i == 0 else 2))
+        bounds = axis_bounds(panel.points, [limit.value for limit in panel.limits], 4 if i == 0 else 2)
+        values.append(value_axis("", gridIndex=i, scale=True, **bounds))
         series.append(_panel_line(panel, i, local))
         top += height + 32
     option = {
@@ -244,27 +247,38 @@ def around_alert(panel: Panel, unit: str, bounds: tuple[int, int], raised: Raise
     moment = {"xAxis": raised.at, "lineStyle": {"color": colour, "type": "solid"}, "label": label}
     drawn = line(panel.title, panel.points, SERIES[0], lineStyle={"color": SERIES[0], "width": 1.8})
     drawn["markLine"] = {"silent": True, "symbol": "none", "data": [*(limit_line(found) for found in panel.limits), moment]}
-    room = _room_for(panel.points, [limit.value for limit in panel.limits])
-    return {**base(top=26, bottom=24), "xAxis": time_axis(*bounds), "yAxis": value_axis(unit, scale=True, **room), "series": [drawn]}
+    room = axis_bounds(panel.points, [limit.value for limit in panel.limits], 3)
+    return {
+        **base(top=26, bottom=24),
+        "xAxis": time_axis(*bounds, splitNumber=4),
+        "yAxis": value_axis(unit, scale=True, **room),
+        "series": [drawn],
+    }
 
 
-def _room_for(points: Pairs, limits: Sequence[float]) -> Option:
-    """Axis bounds that hold the limits too, unless they are so far off that the line would become flat."""
+def axis_bounds(points: Pairs, limits: Sequence[float] = (), parts: int = 4) -> Option:
+    """Round axis bounds with room above, for the limits too unless they would press the line flat; pure.
+
+    The axis spans at least 2 % of the values, so that a set point does not look like a storm.
+    """
     known = [value for _, value in points if value is not None]
-    if not known or not limits:
+    if not known:
         return {}
     low, high = min(known), max(known)
     reach = max(high - low, abs(high) * 0.05) * 3
     near = [value for value in limits if low - reach <= value <= high + reach]
-    bottom, top = min([low, *near]), max([high, *near])
-    room = (top - bottom) * 0.08 or 1
-    hidden = {**small(), "showMinLabel": False, "showMaxLabel": False}
-    return {"min": _round(bottom - room, room), "max": _round(top + room, room), "axisLabel": hidden}
+    low, high = min([low, *near]), max([high, *near])
+    span = max(high - low, abs(high) * 0.02, 1e-6)
+    step = _round_step(span / parts)
+    bottom = math.floor(low / step) * step
+    top = math.ceil((high + span * 0.06) / step) * step
+    return {"min": float(f"{bottom:.6g}"), "max": float(f"{top:.6g}"), "interval": float(f"{step:.6g}")}
 
 
-def _round(value: float, room: float) -> float:
-    digits = 0 if room >= 1 else 1 if room >= 0.1 else 3
-    return round(value, digits)
+def _round_step(rough: float) -> float:
+    """The next larger of 1, 2, 5, 10 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
 
 
 def show(option: Option, height: int, key: str, alt: str) -> None:

@@ -44,7 +44,7 @@ def card(v: LiveValue, usual: UsualRange | None, last_hour: Sequence[float | Non
         f'<div class="kpi {level}" data-parameter="{escape(v.parameter_key, quote=True)}"><span class="name" title="{name}">'
         f'<span class="cut">{name}</span><span class="mute">{clock} {age}</span></span>'
         f'<span class="val n">{_shown(v, value)}<u>{escape(unit)}</u></span>{_range(v, usual, limits)}{line}'
-        f'<span class="foot">{_word(level, broken)}<span>{_fact(usual, limits, broken, factor)}</span></span></div>'
+        f'<span class="foot">{_word(level, broken)}<span>{_fact(usual, limits, broken, factor, unit)}</span></span></div>'
     )
 
 
@@ -97,8 +97,11 @@ def _word(level: str, broken: RuleLimit | None) -> str:
     return f'<span title="{escape(broken.rule_name, quote=True)}">{ui.severity(level)}</span>'
 
 
-def _fact(usual: UsualRange | None, limits: Sequence[RuleLimit], broken: RuleLimit | None, factor: float) -> str:
+def _fact(usual: UsualRange | None, limits: Sequence[RuleLimit], broken: RuleLimit | None, factor: float, unit: str) -> str:
     limit = broken or (limits[0] if limits else None)
     if limit is not None:
         return f"{'limit' if limit.is_upper else 'at least'} {fmt.exact(limit.threshold * factor)}"
-    return f"usually {fmt.num(usual.low * factor, 2)}–{fmt.num(usual.high * factor, 2)}" if usual else ""
+    if usual is None:
+        return ""
+    low, high = (f"{v:,.0f}" if unit in COUNTED else fmt.num(v, 2) for v in (usual.low * factor, usual.high * factor))
+    return f"usually {low}–{high}"

@@ -84,7 +84,7 @@ def page() -> None:
                 missing()
             elif picked is not None:
                 detail(who.factory_id, picked, local, is_alone=bool(asked))
-            elif not shown:
+            elif not shown and not st.query_params:
                 well(who.factory_id, local)
 
 

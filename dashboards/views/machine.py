@@ -105,8 +105,15 @@ def history(device_id: int) -> None:
 
 
 def choice(numeric: dict[str, LiveValue], live: Live, device_id: int) -> list[str]:
-    """Which parameters to draw: first those with a limit, then by name; at most four."""
-    ranked = sorted(numeric, key=lambda key: (key not in live.limits, not numeric[key].is_kpi_selected, list(numeric).index(key)))
+    """Which parameters to draw: first those of active alerts, then those with a limit, then by name; at most four."""
+    wrong = {a.title for a in machine_data.active_alerts(session.identity().factory_id, device_id)}
+    known = list(numeric)
+
+    def rank(key: str) -> tuple[bool, bool, bool, int]:
+        found = live.limits.get(key, [])
+        return not any(limit.rule_name in wrong for limit in found), not found, not numeric[key].is_kpi_selected, known.index(key)
+
+    ranked = sorted(numeric, key=rank)
     key = f"parameters-{device_id}"
     if key not in st.session_state:
         st.session_state[key] = ranked[:FIRST_PANELS]
@@ -153,7 +160,7 @@ def panel(past: Past, v: LiveValue, raised: list[AlertRow], live: Live, local: L
         [local.wall(bucket), None if mean is None else _short(mean * factor)] for bucket, mean in rows.select("bucket", "mean").iter_rows()
     ]
     markers = []
-    for alert in raised:
+    for alert in (a for a in raised if any(limit.rule_name == a.title for limit in live.limits.get(v.parameter_key, []))):
         measured = alert.telemetry_snapshot.get(v.parameter_key)
         if isinstance(measured, int | float):
             markers.append(Marker(alert.triggered_at, _short(measured * factor), alert.severity))
