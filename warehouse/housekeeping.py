@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from warehouse import landing
 from warehouse.db import Database
 from warehouse.lake import Lake
 from warehouse.models.people import UserSession
+from warehouse.models.streams import LandingBatch
 from warehouse.tenancy import system_session
 
 KEEP_ENDED_SESSIONS_FOR: Final = timedelta(days=1)
+TRIM_STEP: Final = timedelta(seconds=30)
 
 
 def trim_landing(db: Database, lake: Lake, landed_before: datetime, consumers: Sequence[str], loader_shard: str) -> int:
@@ -23,6 +25,20 @@ def trim_landing(db: Database, lake: Lake, landed_before: datetime, consumers: S
     lake_position = lake.loader_position(loader_shard)
     with system_session(db, "trim the landing log", write=True) as session:
         return landing.trim(session, landed_before, consumers, lake_position=lake_position)
+
+
+def trim_some(db: Database, landed_before: datetime, consumers: Sequence[str], lake_position: int) -> bool:
+    """Deletes at most TRIM_STEP of the landing log: what `trim_landing` would delete, without holding up writers for long.
+
+    `lake_position` is a position that the loader has passed for certain. True when there may be more to delete.
+    """
+    with system_session(db, "oldest landed batch") as session:
+        oldest = session.scalar(select(func.min(LandingBatch.landed_at)))
+    if oldest is None or oldest >= landed_before:
+        return False
+    step_end = min(landed_before, oldest + TRIM_STEP)
+    with system_session(db, "trim the landing log", write=True) as session:
+        return landing.trim(session, step_end, consumers, lake_position=lake_position) > 0 and step_end < landed_before
 
 
 def delete_ended_sessions(db: Database, now: datetime) -> int:

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from polars import selectors
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from warehouse.errors import LakeBusyError, TenancyError
+from warehouse.errors import LakeBusyError, LeaseLostError, TenancyError
 from warehouse.readings import KEY, READINGS, UTC_TIME
 from warehouse.settings import Settings
 from warehouse.tables import LAKE, LOADER_PROGRESS, READABLE, TELEMETRY, ensure_tables
@@ -100,10 +100,15 @@ class Lake:
             self._check_in_place()
             yield cursor
 
-    def append(self, readings: pl.DataFrame, loader: tuple[str, int] | None = None) -> None:
-        """Adds READINGS, sorted, in one transaction with the loader's cursor (shard, position). Does not look for repeats."""
+    def append(self, readings: pl.DataFrame, loader: tuple[str, int] | None = None, *, after: int | None = None) -> None:
+        """Adds READINGS, sorted, in one transaction with the loader's cursor (shard, position). Does not look for repeats.
+
+        With `after`, raises LeaseLostError and writes nothing when the cursor does not stand there: another loader was at work.
+        """
         ordered = readings.select(READINGS.names()).cast(READINGS).sort("factory_id", "device_id", "parameter", "ts")
         with self.writer() as cursor:
+            if loader is not None and after is not None:
+                _require_position(cursor, loader[0], after)
             if ordered.height:
                 cursor.register("incoming", ordered.to_arrow())
                 cursor.execute(f"INSERT INTO {LAKE}.{TELEMETRY} SELECT * FROM incoming")
@@ -114,8 +119,7 @@ class Lake:
     def loader_position(self, shard: str) -> int:
         """How far the loader of `shard` has come in the landing log; 0 when it never ran."""
         with self.cursor() as cursor:
-            found = cursor.execute(f"SELECT max(position) FROM {LAKE}.{LOADER_PROGRESS} WHERE shard = ?", [shard]).fetchall()
-        return int(found[0][0] or 0)
+            return _position(cursor, shard)
 
     def existing_keys(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Which of these (device_id, parameter, ts) the lake holds already."""
@@ -288,6 +292,18 @@ class LakeReader:
             found = cursor.execute(self._bound(sql), parameters).pl()
         # DuckDB names the zone Etc/UTC, everybody else calls it UTC.
         return found.with_columns(selectors.datetime(time_zone="*").dt.convert_time_zone("UTC"))
+
+
+def _position(cursor: duckdb.DuckDBPyConnection, shard: str) -> int:
+    found = cursor.execute(f"SELECT max(position) FROM {LAKE}.{LOADER_PROGRESS} WHERE shard = ?", [shard]).fetchall()
+    return int(found[0][0] or 0)
+
+
+def _require_position(cursor: duckdb.DuckDBPyConnection, shard: str, expected: int) -> None:
+    position = _position(cursor, shard)
+    if position != expected:
+        message = f"the loader's cursor of shard {shard} stands at {position} and not at {expected}: another loader moved it"
+        raise LeaseLostError(message, shard=shard, expected_position=expected)
 
 
 def extension_file(name: str) -> Path:

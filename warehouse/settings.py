@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """Broker to connect to; empty means that `factoryops up` starts one itself."""
     mqtt_broker_port: int = Field(default=1883, ge=0, le=65535)
     """Port of the broker, also of the one that `factoryops up` starts."""
+    mqtt_listen_host: str = "127.0.0.1"
+    """Address that the broker which `factoryops up` starts listens on; `0.0.0.0` lets machines of the plant in."""
     mqtt_username: str = ""
     """User of the ingester at a broker of your own; generated for the broker that `factoryops up` starts."""
     mqtt_password: SecretStr = SecretStr("")

@@ -56,7 +56,7 @@ class DeadLetter(Base):
     device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"), index=True)
     device_key: Mapped[str | None] = mapped_column(String(255))
     reason: Mapped[str] = mapped_column(String(50), index=True)
-    """One of `ingest.payloads.REASONS`."""
+    """One of `ingest.reasons.REASONS`."""
     detail: Mapped[str] = mapped_column(String(1000))
     topic: Mapped[str] = mapped_column(String(1000))
     payload: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,0 +1,101 @@
+"""Messages that could not be accepted: recorded where people find them, within bounds, so that a broken device cannot fill the database."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ingest.flush import Letter
+from warehouse.db import Database
+from warehouse.models.streams import DeadLetter
+from warehouse.tenancy import system_session
+
+MOST_BYTES: Final = 64 * 1024
+"""What is kept of a payload."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class _Allowance:
+    left: float
+    at_s: float
+
+
+class Bounds:
+    """How many letters of each topic are recorded: `burst` at once, then `per_s` a second. The rest is only counted.
+
+    A device that was never registered has room for more than an hour of messages before it is; a flood does not hide the others.
+    """
+
+    def __init__(
+        self, *, burst: int = 1000, per_s: float = 1.0, most_topics: int = 10_000, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._burst, self._per_s, self._most_topics, self._monotonic = burst, per_s, most_topics, monotonic
+        self._allowances: OrderedDict[str, _Allowance] = OrderedDict()
+
+    def admit(self, letters: Iterable[Letter]) -> list[Letter]:
+        """Those that are to be recorded."""
+        now_s = self._monotonic()
+        return [letter for letter in letters if self._take(letter.message.topic, now_s)]
+
+    def _take(self, topic: str, now_s: float) -> bool:
+        allowance = self._allowances.get(topic)
+        if allowance is None:
+            allowance = self._allowances[topic] = _Allowance(self._burst, now_s)
+            if len(self._allowances) > self._most_topics:
+                self._allowances.popitem(last=False)
+        allowance.left = min(self._burst, allowance.left + (now_s - allowance.at_s) * self._per_s)
+        allowance.at_s = now_s
+        if allowance.left < 1:
+            return False
+        allowance.left -= 1
+        return True
+
+
+def record(session: Session, letters: Iterable[Letter]) -> None:
+    """Writes letters in the caller's transaction; payloads are cut at 64 KiB, with their true size beside them."""
+    session.add_all(
+        DeadLetter(
+            factory_id=letter.factory_id,
+            device_id=letter.device_id,
+            device_key=letter.device_key,
+            reason=letter.reason,
+            detail=_storable(letter.detail),
+            topic=_storable(letter.message.topic),
+            payload=letter.message.payload[:MOST_BYTES],
+            payload_size=len(letter.message.payload),
+            received_at=_EPOCH + timedelta(microseconds=letter.message.received_us),
+        )
+        for letter in letters
+    )
+
+
+def listed(db: Database, factory_id: int | None = None, *, reason: str = "", limit: int = 100) -> list[DeadLetter]:
+    """The newest letters first; of one factory, or of all with None. Replayed ones are left out."""
+    wanted = select(DeadLetter).where(DeadLetter.replayed_at.is_(None)).order_by(DeadLetter.id.desc()).limit(limit)
+    if factory_id is not None:
+        wanted = wanted.where(DeadLetter.factory_id == factory_id)
+    if reason:
+        wanted = wanted.where(DeadLetter.reason == reason)
+    with system_session(db, "list dead letters") as session:
+        return list(session.scalars(wanted))
+
+
+def counts(db: Database, factory_id: int | None = None) -> dict[str, int]:
+    """How many letters there are by reason, without the replayed ones; of one factory, or of all with None."""
+    number = func.count(DeadLetter.id)
+    wanted = select(DeadLetter.reason, number).where(DeadLetter.replayed_at.is_(None)).group_by(DeadLetter.reason).order_by(number.desc())
+    if factory_id is not None:
+        wanted = wanted.where(DeadLetter.factory_id == factory_id)
+    with system_session(db, "count dead letters") as session:
+        return dict(session.execute(wanted).tuples().all())
+
+
+def _storable(text: str) -> str:
+    """A text that every database can keep."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")[:1000]
