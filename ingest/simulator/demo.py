@@ -20,7 +20,7 @@ from ingest.simulator.demo_alerts import Watch
 from ingest.simulator.demo_records import DEMO_FACT, Record, Seeding, demo_email, finish, register, set_demo_password
 from ingest.simulator.demo_rules import RULES
 from ingest.simulator.faults import PastScript
-from ingest.simulator.history import DAY_S, FINEST_STEP_S, OVERHAUL_S, Piece, pieces, simulate_history, to_readings
+from ingest.simulator.history import DAY_S, OVERHAUL_S, Piece, finest_step_s, pieces, simulate_history, to_readings
 from ingest.simulator.plant import FACTORIES, Kind, PlantFactory
 from ingest.simulator.secrets import make_device_secret
 from ingest.simulator.simulation import Metrics
@@ -93,12 +93,13 @@ def _write_history(lake: Lake, clock: Clock, seeding: Seeding, watches: dict[str
             continue
         frame = pl.concat([_frame(seeding, factory, m) for factory, m in zip(FACTORIES, metrics, strict=True)])
         if missing:
-            lake.append(frame, loader=(HISTORY_SHARD, piece.end_s))
+            lake.append(frame, loader=(HISTORY_SHARD, piece.end_s), after=written_s)
+            written_s = piece.end_s
         if is_last_day:
             newest |= _newest(frame)
         day = datetime.fromtimestamp(piece.begin_s, UTC).date()
         tell(0.02 + 0.94 * (piece.end_s - planned[0].begin_s) / (planned[-1].end_s - planned[0].begin_s), f"history of {day}")
-    return newest | _write_tail(lake, clock, seeding, max(written_s, planned[-1].end_s)) if planned else newest
+    return newest | _write_tail(lake, clock, seeding, written_s) if planned else newest
 
 
 def _write_tail(lake: Lake, clock: Clock, seeding: Seeding, begin_s: int) -> dict[tuple[int, str], Record]:
@@ -108,15 +109,16 @@ def _write_tail(lake: Lake, clock: Clock, seeding: Seeding, begin_s: int) -> dic
     for piece in _tail(begin_s, end_s):
         frames = [_frame(seeding, factory, metrics) for factory in FACTORIES for _, metrics in simulate_history(factory, [piece])]
         frame = pl.concat(frames)
-        lake.append(frame, loader=(HISTORY_SHARD, piece.end_s))
+        lake.append(frame, loader=(HISTORY_SHARD, piece.end_s), after=piece.begin_s)
         newest |= _newest(frame)
     return newest
 
 
 def _tail(begin_s: int, end_s: int) -> list[Piece]:
     """Fine pieces of at most a day from the planned end to now; `begin_s` lies on a step already."""
-    end_s -= end_s % FINEST_STEP_S
-    return [Piece(cut, min(cut + DAY_S, end_s), FINEST_STEP_S) for cut in range(begin_s, end_s, DAY_S)]
+    step_s = finest_step_s()
+    end_s -= end_s % step_s
+    return [Piece(cut, min(cut + DAY_S, end_s), step_s) for cut in range(begin_s, end_s, DAY_S)]
 
 
 def _frame(seeding: Seeding, factory: PlantFactory, metrics: dict[Kind, Metrics]) -> pl.DataFrame:

@@ -14,10 +14,8 @@ from ingest.simulator.simulation import Metrics, Simulation
 from warehouse.readings import READINGS, UTC_TIME
 
 DAY_S: Final = 86_400
-STEPS_S: Final = ((DAY_S, 10), (7 * DAY_S, 60), (None, 120))
+STEPS_S: tuple[tuple[int | None, int], ...] = ((DAY_S, 10), (7 * DAY_S, 60), (None, 120))
 """How far back which step applies. Chosen by measurement: 15 million readings, which the lake takes in about half a minute on two cores."""
-FINEST_STEP_S: Final = STEPS_S[0][1]
-COARSEST_STEP_S: Final = STEPS_S[-1][1]
 RECEIVED_AFTER_MS: Final = 120
 OVERHAUL_S: Final = 5 * 3600 + 1_200
 """Machines under overhaul fell silent this long before the history's end."""
@@ -38,15 +36,21 @@ class Piece:
 
 def pieces(begin_s: int, end_s: int) -> list[Piece]:
     """Cuts a time range at UTC midnights (the lake's partitions) and where the step changes. Both ends are rounded down to a step."""
-    begin_s, end_s = begin_s - begin_s % COARSEST_STEP_S, end_s - end_s % FINEST_STEP_S
+    begin_s, end_s = _aligned(begin_s), end_s - end_s % finest_step_s()
     changes = [_aligned(end_s - back_s) for back_s, _ in STEPS_S if back_s is not None]
     midnights = range(begin_s - begin_s % DAY_S, end_s, DAY_S)
     cuts = sorted({begin_s, end_s, *(cut for cut in (*changes, *midnights) if begin_s < cut < end_s)})
     return [Piece(begin, end, _step_s(end_s, begin)) for begin, end in pairwise(cuts)]
 
 
+def finest_step_s() -> int:
+    """The time between two readings at the end of the history, in seconds."""
+    return STEPS_S[0][1]
+
+
 def _aligned(moment_s: int) -> int:
-    return moment_s - moment_s % COARSEST_STEP_S
+    coarsest_s = STEPS_S[-1][1]
+    return moment_s - moment_s % coarsest_s
 
 
 def _step_s(end_s: int, begin_s: int) -> int:

@@ -81,6 +81,7 @@ def test_healthy_machines_trip_no_rule(fortnight: Fortnight) -> None:
                 assert not met.any(), (rule.name, kind)
 
 
+@pytest.mark.slow
 def test_a_month_has_a_few_alerts_a_day_of_every_severity(months: dict[str, Watch]) -> None:
     for watch in months.values():
         assert 40 <= len(watch.alerts) <= 160
@@ -88,10 +89,12 @@ def test_a_month_has_a_few_alerts_a_day_of_every_severity(months: dict[str, Watc
         assert {alert.rule.name for alert in watch.alerts} == {rule.name for rule in watch.rules}
 
 
+@pytest.mark.slow
 def test_no_machine_under_overhaul_has_alerts(months: dict[str, Watch]) -> None:
     assert not any(alert.machine.under_overhaul for watch in months.values() for alert in watch.alerts)
 
 
+@pytest.mark.slow
 def test_alerts_of_one_machine_keep_the_cooldown(months: dict[str, Watch]) -> None:
     for watch in months.values():
         by_pair: dict[tuple[str, str], list[float]] = {}
@@ -102,6 +105,7 @@ def test_alerts_of_one_machine_keep_the_cooldown(months: dict[str, Watch]) -> No
             assert (np.diff(moments) >= cooldown_s).all()
 
 
+@pytest.mark.slow
 def test_past_alerts_are_worded_as_the_rule_engine_words_them(months: dict[str, Watch]) -> None:
     for watch in months.values():
         for alert in watch.alerts:
@@ -109,6 +113,7 @@ def test_past_alerts_are_worded_as_the_rule_engine_words_them(months: dict[str, 
             assert alert.message == alert_message(parse_condition(alert.rule.conditions), alert.snapshot, labels)
 
 
+@pytest.mark.slow
 def test_the_time_window_is_kept_in_the_factorys_time(months: dict[str, Watch]) -> None:
     for watch in months.values():
         for alert in watch.alerts:

@@ -112,6 +112,7 @@ def assert_close(kind: Kind, expected: Metrics, live: Metrics, day: Metrics) -> 
         assert difference <= slack, (kind, parameter.key, difference, slack)
 
 
+@pytest.mark.slow
 def test_a_simulator_that_is_started_again_agrees_with_one_that_ran_on() -> None:
     simulation, begin_s = Simulation(VPC), float(END_S)
     ran_on = simulation.warm_state(begin_s)
