@@ -68,7 +68,7 @@ def seed_demo(installation: Installation, *, password: str, history_days: int = 
         return DemoSeed(first.name, demo_email(first), was_needed=False)
     tell(0.0, "factories, machines and rules")
     now_s = int(installation.clock.now().timestamp())
-    seeding = register(db, FACTORIES, now_s, history_days * DAY_S, make_device_secret(installation.settings.home))
+    seeding = register(db, FACTORIES, now_s, history_days * DAY_S, make_device_secret(installation.settings))
     set_demo_password(db, FACTORIES, password)
     watches = {factory.slug: Watch(factory, RULES[factory.slug]) for factory in FACTORIES}
     newest = _write_history(installation.lake, installation.clock, seeding, watches, tell)

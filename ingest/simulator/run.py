@@ -1,7 +1,6 @@
 """The live simulator: once a second the plant moves on, and the machines whose turn it is publish what they measure."""
 
 import random
-import signal
 import threading
 import time
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from ingest.simulator.plant import FACTORIES, PARAMETERS, PlantFactory
 from ingest.simulator.publisher import Fleet, Telemetry
 from ingest.simulator.secrets import broker_of
 from ingest.simulator.simulation import Simulation
+from ingest.stopping import stop_on_signals
 from warehouse.clock import Clock, SystemClock
 from warehouse.settings import Settings
 
@@ -73,7 +73,7 @@ def run_simulator(settings: Settings, stop: threading.Event | None = None, clock
     A broker that is away is waited for: machines keep their messages and connect again with pauses of 1 to 30 s.
     Raises PermanentError when the demo was never seeded in this home.
     """
-    stop, clock = stop or _stop_on_signals(), clock or SystemClock()
+    stop, clock = stop or stop_on_signals(), clock or SystemClock()
     fleet = Fleet(FACTORIES, broker_of(settings))
     try:
         fleet.start(stop)
@@ -100,10 +100,3 @@ def _live(fleet: Fleet, plants: Iterable[LivePlant], stop: threading.Event, cloc
         if time.monotonic() >= report:
             log.info("simulator", connected=fleet.connected, machines=len(fleet.devices), published=fleet.published, dropped=fleet.dropped)
             report += REPORT_EVERY_S
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop

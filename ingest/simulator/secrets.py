@@ -1,36 +1,28 @@
-"""The secret of a demo installation from which its machines' keys are derived. Lives in the home folder, is never printed."""
+"""The keys of the demo's machines, derived from a secret that the installation makes for itself."""
 
-import os
-import secrets
 from functools import partial
-from pathlib import Path
 from typing import Final
 
+from ingest.credentials import OWN_HOST
 from ingest.device_keys import derived_device_key
 from ingest.simulator.publisher import Broker
 from warehouse.errors import PermanentError
+from warehouse.secrets import generated_secret
 from warehouse.settings import Settings
 
-SECRET_FILE: Final = "demo-device-secret"  # noqa: S105  # a name, not a secret
-OWN_HOST: Final = "127.0.0.1"
+DEVICES_SECRET: Final = "demo_devices"  # noqa: S105  # the name of a secret
 
 
-def make_device_secret(home: Path) -> str:
-    """The secret; made at the first call, in a file that only its owner may read."""
-    path = home / SECRET_FILE
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32))
-    return path.read_text()
+def make_device_secret(settings: Settings) -> str:
+    """The secret; made at the first call."""
+    return generated_secret(settings, DEVICES_SECRET)
 
 
 def demo_device_key(settings: Settings, user_name: str) -> str:
     """The key with which a demo machine signs in to the broker as `user_name`. Raises PermanentError when there is no demo here."""
-    path = settings.home / SECRET_FILE
-    if not path.exists():
+    if not (settings.home / "secrets" / DEVICES_SECRET).exists():
         raise PermanentError(f"there is no demo in {settings.home}; `factoryops up --demo` makes one", home=str(settings.home))
-    return derived_device_key(path.read_text(), user_name)
+    return derived_device_key(make_device_secret(settings), user_name)
 
 
 def broker_of(settings: Settings) -> Broker:

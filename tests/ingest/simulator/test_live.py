@@ -19,7 +19,7 @@ from ingest.device_keys import hash_device_key
 from ingest.simulator.plant import FACTORIES, PARAMETERS, VPC
 from ingest.simulator.publisher import Device, Fleet, Telemetry
 from ingest.simulator.run import INTERVAL_S, LivePlant, run_simulator
-from ingest.simulator.secrets import SECRET_FILE, broker_of, demo_device_key, make_device_secret
+from ingest.simulator.secrets import DEVICES_SECRET, broker_of, demo_device_key, make_device_secret
 from tests.helpers import free_port, port_is_open, require_program, wait_until
 from warehouse.errors import PermanentError
 from warehouse.settings import Settings
@@ -84,7 +84,7 @@ class Listener:
 @pytest.fixture
 def mosquitto_of_demo(tmp_path: Path) -> Iterator[Mosquitto]:
     settings = Settings(factoryops_home=tmp_path / "home", mqtt_broker_port=free_port())
-    make_device_secret(settings.home)
+    make_device_secret(settings)
     broker = Mosquitto(tmp_path, settings)
     broker.start()
     yield broker
@@ -161,13 +161,15 @@ def test_a_home_without_a_demo_is_refused_in_words(tmp_path: Path) -> None:
 
 
 def test_the_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
-    assert make_device_secret(tmp_path) == make_device_secret(tmp_path)
-    assert (tmp_path / SECRET_FILE).stat().st_mode & 0o777 == 0o600
+    settings = Settings(factoryops_home=tmp_path)
+    assert make_device_secret(settings) == make_device_secret(settings)
+    assert (tmp_path / "secrets" / DEVICES_SECRET).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_machine_without_a_broker_keeps_its_messages_up_to_a_limit(tmp_path: Path) -> None:
-    make_device_secret(tmp_path)
-    broker = broker_of(Settings(factoryops_home=tmp_path, mqtt_broker_port=free_port()))
+    settings = Settings(factoryops_home=tmp_path, mqtt_broker_port=free_port())
+    make_device_secret(settings)
+    broker = broker_of(settings)
     device = Device(VPC, VPC.machine("PMP-01"), broker)
     taken = [device.publish(Telemetry("2026-11-24T06:00:00Z", {"flow": 1.0})) for _ in range(1_600)]
     assert taken.count(True) == 1_500
