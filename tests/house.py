@@ -74,7 +74,7 @@ def environment_reads(source: str) -> list[int]:
 
 def lines_matching(pattern: re.Pattern[str], text: str) -> list[str]:
     """The lines of a text in which the pattern occurs, with their numbers."""
-    return [f"{number}: {line.strip()[:160]}" for number, line in enumerate(text.splitlines(), 1) if pattern.search(line)]
+    return [f"{number}: {line.strip()}" for number, line in enumerate(text.splitlines(), 1) if pattern.search(line)]
 
 
 SILENCED = re.compile(r"#\s*(?:noqa|type:\s*ignore)(?P<rest>.*)$")
@@ -87,7 +87,7 @@ def silenced_without_reason(source: str) -> list[str]:
     for number, line in enumerate(source.splitlines(), 1):
         match = SILENCED.search(line)
         if match and not SILENCED_WELL.match(match["rest"]):
-            found.append(f"{number}: {line.strip()[:160]}")
+            found.append(f"{number}: {line.strip()}")
     return found
 
 

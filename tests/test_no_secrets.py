@@ -29,6 +29,8 @@ VALUES = {
         rf"(?im)^\s*(?:-\s*)?#?\s*[a-z_]*{NAME}\s*[=:]\s*(?![\"']?(?:\$|\{{|<|%|!|\*))[^\s#\"']{{6,}}\s*$"
     ),
 }
+# Somebody looked at the line and gave the reason; tests/test_architecture.py sees to the reason.
+LOOKED_AT = re.compile(r"# noqa: [A-Z0-9, ]*S10[567]")
 CONFIGURATION = (".env", ".example", ".yaml", ".yml", ".toml", ".ini", ".conf", ".cfg", ".json", ".properties")
 
 
@@ -40,7 +42,9 @@ def secrets_in(name: str, text: str) -> list[str]:
             forms["a password in code"] = VALUES["a password in code"]
         if name.endswith(CONFIGURATION):
             forms["a password in a configuration"] = VALUES["a password in a configuration"]
-    return [f"{form}: {line}" for form, pattern in forms.items() for line in house.lines_matching(pattern, text)]
+    return [
+        f"{form}: {line}" for form, pattern in forms.items() for line in house.lines_matching(pattern, text) if not LOOKED_AT.search(line)
+    ]
 
 
 def test_no_secret_is_in_the_repository() -> None:
@@ -75,6 +79,7 @@ def test_a_secret_is_found(name: str, text: str) -> None:
         ("a.py", 'smtp_password: SecretStr = SecretStr("")'),
         ("a.py", 'url = f"postgresql://{user}:{password}@{host}"'),
         ("a.py", "password = generate_password()"),
+        ("a.py", "INGESTER_SECRET = 'mqtt_ingester'  # noqa: S105 - the name of a secret"),
     ],
 )
 def test_a_reference_to_a_secret_is_let_pass(name: str, text: str) -> None:

@@ -35,8 +35,8 @@ class TwilioChannel:
 
     def __init__(self, settings: Settings, api_url: str = "", timeout_s: float = TWILIO_TIMEOUT_S) -> None:
         # Half a second to import, and most installations never need it.
-        from twilio.http.http_client import TwilioHttpClient  # noqa: PLC0415
-        from twilio.rest import Client  # noqa: PLC0415
+        from twilio.http.http_client import TwilioHttpClient  # noqa: PLC0415  # see above
+        from twilio.rest import Client  # noqa: PLC0415  # see above
 
         self.sender = _whatsapp(settings.twilio_whatsapp_from, "TWILIO_WHATSAPP_FROM")
         self._http = TwilioHttpClient(timeout=timeout_s)
@@ -48,7 +48,7 @@ class TwilioChannel:
     def send(self, message: Message) -> None:
         """Hands the message to Twilio. A number or text that Twilio refuses is a PermanentError; everything else may work later."""
         from requests import RequestException  # noqa: PLC0415  # comes with twilio
-        from twilio.base.exceptions import TwilioException, TwilioRestException  # noqa: PLC0415
+        from twilio.base.exceptions import TwilioException, TwilioRestException  # noqa: PLC0415  # imported late, as above
 
         recipient = _whatsapp(message.recipient, "the WhatsApp number")
         body = f"{message.subject}\n\n{message.body}"[:LONGEST_BODY]
