@@ -3,7 +3,7 @@
 from typing import Final
 
 from rich.box import ROUNDED
-from rich.markup import escape
+from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
@@ -16,8 +16,8 @@ DEMO_DEVICE: Final = "CNC-01"
 """The machine in whose name the printed command publishes."""
 
 
-def announcement(settings: Settings, ports: Ports, *, demo: bool, started_in_s: float) -> Panel:
-    """One box; lines that do not apply are left out."""
+def announce(console: Console, settings: Settings, ports: Ports, *, demo: bool, started_in_s: float) -> None:
+    """Prints one box, without lines that do not apply, and for the demo a command to copy."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -29,15 +29,19 @@ def announcement(settings: Settings, ports: Ports, *, demo: bool, started_in_s: 
         )
     host = settings.mqtt_broker_host or "127.0.0.1"
     table.add_row("MQTT", f"{host}:{ports.mqtt}")
-    if demo:
-        table.add_row("Publish", escape(publish_command(settings, host, ports.mqtt)))
     table.add_row("Dagster", f"http://127.0.0.1:{ports.dagster}")
     if not settings.smtp_host:
         table.add_row("Mails", f"{settings.mail_folder} (no SMTP_HOST is set)")
     table.add_row("Logs", str(settings.home / LOG_FILE))
-    return Panel(
+    box = Panel(
         table, title=f"FactoryOps runs (started in {started_in_s:.0f} s)", subtitle="Ctrl-C stops it", box=ROUNDED, border_style="green"
     )
+
+    console.print(box)
+    if demo:
+        # Outside the box: lines are copied whole.
+        console.print("Publish a reading of your own:", style="dim")
+        console.print(publish_command(settings, host, ports.mqtt), markup=False, highlight=False, soft_wrap=True)
 
 
 def publish_command(settings: Settings, host: str, port: int) -> str:

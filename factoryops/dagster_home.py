@@ -22,6 +22,8 @@ concurrency:
   pools: {default_limit: 4, granularity: op}
 # A run whose process is gone is noticed and failed instead of blocking its pool for ever.
 run_monitoring: {enabled: true, poll_interval_seconds: 60, start_timeout_seconds: 180}
+# Events of runs are at DEBUG: a dozen lines a run, which belong in the UI and not in the log.
+python_logs: {python_log_level: INFO}
 retention:
   sensor: {purge_after_days: {skipped: 3, failure: 30, success: 30}}
   schedule: {purge_after_days: {skipped: 3, failure: 30, success: 30}}

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from factoryops import dagster_home, probes
 from factoryops.supervisor import Part
+from warehouse.clock import SystemClock
+from warehouse.db import Database
 from warehouse.settings import Settings
 
 PYTHON: Final = (sys.executable, "-m")
@@ -65,14 +67,19 @@ def dagster_parts(settings: Settings, ports: Ports) -> list[list[Part]]:
 def stages(settings: Settings, found: Ports, *, demo: bool) -> list[list[Part]]:
     """Everything in the order of its start: who needs another is started after it, and stopped before it."""
     broker = [] if settings.mqtt_broker_host else [[_ours("broker", "broker", probes.listens(found.mqtt))]]
-    moving = [_ours("ingester", "ingest", probes.at_once), _ours("loader", "load", probes.at_once, stop_within_s=6)]
-    web = _ours("web", "web", probes.page_answers(found.web, "/health", settings.web_host), stop_within_s=7)
+    db, now = Database(settings.operational_url), SystemClock().now()
+    moving = [
+        _ours("ingester", "ingest", probes.gives_signs(db, "ingester", now), stops_with="moving"),
+        _ours("loader", "load", probes.gives_signs(db, "loader", now), stops_with="moving"),
+    ]
+    [code], dagster = dagster_parts(settings, found)
+    web = _ours("web", "web", probes.page_answers(found.web, "/health", settings.web_host))
     simulator = [[_ours("simulator", "simulate", probes.at_once)]] if demo else []
-    return [*broker, moving, *dagster_parts(settings, found), [web], *simulator]
+    return [*broker, [*moving, code], [*dagster, web], *simulator]
 
 
-def _ours(name: str, command: str, is_ready: probes.Probe, *, stop_within_s: float = 4) -> Part:
-    return Part(name, (*PYTHON, "factoryops", command), is_ready, stop_within_s=stop_within_s)
+def _ours(name: str, command: str, is_ready: probes.Probe, *, stops_with: str = "") -> Part:
+    return Part(name, (*PYTHON, "factoryops", command), is_ready, stops_with=stops_with, stop_within_s=6)
 
 
 def _is_well(data: Any) -> bool:

@@ -3,9 +3,14 @@
 import http.client
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy.exc import DBAPIError
+
 from factoryops import ports
+from warehouse.db import Database
+from warehouse.heartbeat import heartbeats
 
 PATIENCE_S: Final = 3.0
 Probe = Callable[[], bool]
@@ -14,6 +19,18 @@ Probe = Callable[[], bool]
 def at_once() -> bool:
     """For processes that nobody can ask; when they die they are started again all the same."""
     return True
+
+
+def gives_signs(db: Database, name: str, since: datetime) -> Probe:
+    """The process gave a sign of life after `since`; one that a killed predecessor left behind does not count."""
+
+    def ask() -> bool:
+        try:
+            return any(found.name == name and found.at > since for found in heartbeats(db))
+        except DBAPIError:
+            return False
+
+    return ask
 
 
 def listens(port: int, host: str = "127.0.0.1") -> Probe:

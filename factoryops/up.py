@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from factoryops import dagster_home, parts, ports
-from factoryops.announcement import announcement
+from factoryops.announcement import announce
 from factoryops.log_stream import LOG_FILE, LogStream
 from factoryops.parts import Ports
 from factoryops.supervisor import PartFailedError, Supervisor
@@ -59,7 +59,7 @@ def _run_parts(
         supervisor.start(parts.stages(settings, found, demo=demo), stop)
         if not stop.is_set():
             addresses.write_text(json.dumps(asdict(found)))
-            console.print(announcement(settings, found, demo=demo, started_in_s=time.monotonic() - began))
+            announce(console, settings, found, demo=demo, started_in_s=time.monotonic() - began)
             supervisor.watch(stop)
     except PartFailedError as problem:
         console.print(problem.message, style="bold red", markup=False, highlight=False)
@@ -86,7 +86,11 @@ def choose_ports(settings: Settings, console: Console) -> Ports:
 
     web = choose("the web server", settings.web_port, settings.web_host)
     dagster = choose("the Dagster UI", settings.dagster_port)
-    mqtt = settings.mqtt_broker_port if settings.mqtt_broker_host else choose("the MQTT broker", settings.mqtt_broker_port)
+    mqtt = (
+        settings.mqtt_broker_port
+        if settings.mqtt_broker_host
+        else choose("the MQTT broker", settings.mqtt_broker_port, settings.mqtt_listen_host)
+    )
     code_server = ports.free_port_from(CODE_SERVER_PORT, taken=frozenset(taken))
     return Ports(web=web, dagster=dagster, code_server=code_server, mqtt=mqtt)
 

@@ -5,11 +5,11 @@ import dagster as dg
 from assets import rollups
 from pipelines.checks import CHECKS
 from pipelines.jobs import JOBS
-from pipelines.resources import LOGGERS, RESOURCES
+from pipelines.resources import RESOURCES
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
 
 defs = dg.Definitions.merge(
     rollups.defs,
-    dg.Definitions(jobs=JOBS, schedules=SCHEDULES, sensors=SENSORS, asset_checks=CHECKS, resources=RESOURCES, loggers=LOGGERS),
+    dg.Definitions(jobs=JOBS, schedules=SCHEDULES, sensors=SENSORS, asset_checks=CHECKS, resources=RESOURCES),
 )
