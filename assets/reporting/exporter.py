@@ -95,7 +95,9 @@ def _with_options(block: Data, options: dict[str, Any], words: Language) -> Data
         return block
     for key, option in (("caption", f"{prefix}-cap"), ("alt", f"{prefix}-alt"), ("label", "label")):
         if not block.get(key) and options.get(option):
-            block[key] = str(options[option]) if key == "label" else words(plain(options[option]) if key == "caption" else str(options[option]))
+            block[key] = (
+                str(options[option]) if key == "label" else words(plain(options[option]) if key == "caption" else str(options[option]))
+            )
     return block
 
 

@@ -94,7 +94,9 @@ def _cell(cell: Any, w: _Writer) -> str:
     if "sev" in cell:
         return f'<span class="{escape(cell["sev"])}">{_SIGNS.get(cell["sev"], "")} {escape(w.words.get(cell["sev"], cell["sev"]))}</span>'
     if "states" in cell:
-        parts = "".join(f'<i style="width:{share:.2%};background:{colour}"></i>' for share, colour in zip(cell["states"], _STATE_COLOURS, strict=True))
+        parts = "".join(
+            f'<i style="width:{share:.2%};background:{colour}"></i>' for share, colour in zip(cell["states"], _STATE_COLOURS, strict=True)
+        )
         return f'<span class="states">{parts}</span>'
     if "bar" in cell:
         return f'<span class="bar" style="width:{8 * float(cell["bar"]):.2f}rem"></span>'
@@ -138,11 +140,15 @@ def _table(block: Data, w: _Writer) -> str:
     rows = []
     for row in block["rows"]:
         if isinstance(row, dict) and "group" in row:
-            rows.append(f'<tr><th colspan="{len(sides)}">{w.rich(row["group"])} <span class="sub">{w.rich(row.get("note", ""))}</span></th></tr>')
+            rows.append(
+                f'<tr><th colspan="{len(sides)}">{w.rich(row["group"])} <span class="sub">{w.rich(row.get("note", ""))}</span></th></tr>'
+            )
             continue
         cells = row["total"] if isinstance(row, dict) else row
         tag = "th" if isinstance(row, dict) else "td"
-        rows.append("<tr>" + "".join(f'<{tag} class="{side}">{_cell(cell, w)}</{tag}>' for cell, side in zip(cells, sides, strict=True)) + "</tr>")
+        rows.append(
+            "<tr>" + "".join(f'<{tag} class="{side}">{_cell(cell, w)}</{tag}>' for cell, side in zip(cells, sides, strict=True)) + "</tr>"
+        )
     return f"<figure{label}>{w.caption('table', block)}<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{_note(block, w)}</figure>"
 
 

@@ -163,16 +163,6 @@ def hourly_extract(reader: LakeReader, device_id: int, start: datetime, end: dat
     return found.cast({"hour": UTC_TIME, "ts": UTC_TIME})
 
 
-def count_readings(reader: LakeReader, device_ids: Sequence[int], start: datetime, end: datetime) -> tuple[int, int]:
-    """How many readings those machines sent in [start, end), and at how many moments (machine and time)."""
-    found = reader.query(
-        "SELECT sum(n)::BIGINT AS readings, count(*) AS moments FROM (SELECT device_id, ts, count(*) AS n FROM telemetry "
-        "WHERE device_id IN (SELECT unnest($devices)) AND ts >= $start AND ts < $end GROUP BY ALL)",
-        {"devices": list(device_ids), "start": start, "end": end},
-    )
-    return int(found["readings"][0] or 0), int(found["moments"][0] or 0)
-
-
 def wide_readings(
     reader: LakeReader, device_ids: Sequence[int], keys: Sequence[str], start: datetime, end: datetime, interval: timedelta | None
 ) -> pl.DataFrame:
