@@ -76,7 +76,7 @@ def drain(evaluator: Evaluator, lease: Lease, until: datetime, stop: threading.E
     try:
         while not stop.is_set() and evaluator.clock.now() < until:
             lease.keep()
-            if watch.changed() or behind:
+            if watch.landed() or behind:
                 step = evaluator.step()
                 summary, behind = summary.plus(step), step.batches == BATCHES_A_STEP
             if not behind:

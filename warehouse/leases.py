@@ -62,7 +62,7 @@ class Lease:
             where=or_(LeaseRow.expires_at <= now - free_for, LeaseRow.holder == self.holder),
         )
         with system_session(self.db, f"take lease {self.name}", write=True) as session:
-            taken = bool(session.execute(statement).rowcount == 1)  # type: ignore[attr-defined]  # an INSERT gives a CursorResult
+            taken = session.execute(statement.returning(LeaseRow.holder)).first() is not None
         self._renew_at = now + self.ttl / RENEWALS_PER_TTL if taken else None
         return taken
 

@@ -1,10 +1,13 @@
 """Asks 50 times a second whether something landed, for next to nothing: the poll of those who follow the operational database closely."""
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import PoolProxiedConnection
 
 from warehouse.db import Database
+
+_DATA_VERSION: Final = "PRAGMA data_version"
+_HEAD: Final = "SELECT max(position) FROM landing_batches"
 
 
 class LogWatch:
@@ -15,22 +18,32 @@ class LogWatch:
     """
 
     def __init__(self, db: Database) -> None:
+        self._is_sqlite = db.is_sqlite
         self._connection: PoolProxiedConnection = db.engine.raw_connection()
         self._cursor: Any = self._connection.cursor()
-        if db.is_sqlite:
-            self._question = "PRAGMA data_version"
-        else:
+        if not db.is_sqlite:
             self._connection.driver_connection.autocommit = True  # type: ignore[union-attr]  # psycopg's connection
-            self._question = "SELECT max(position) FROM landing_batches"
-        self._seen: object = None
+        self._version: object = None
+        self._head: object = ()
 
     def changed(self) -> bool:
-        """True when something may have landed since the last call, and at the first one; at times for nothing, but none is missed."""
-        self._cursor.execute(self._question)
-        seen = self._cursor.fetchall()
-        changed, self._seen = seen != self._seen, seen
-        return bool(changed)
+        """True at the first call, and when the database changed since the last one; PostgreSQL: when something landed."""
+        version = self._asked(_DATA_VERSION if self._is_sqlite else _HEAD)
+        changed, self._version = version != self._version, version
+        return changed
+
+    def landed(self) -> bool:
+        """True at the first call, and when a batch landed since the last one."""
+        if self._is_sqlite and not self.changed():
+            return False
+        head = self._asked(_HEAD)
+        landed, self._head = head != self._head, head
+        return landed
 
     def close(self) -> None:
         """Closes the connection; it does not go back to the pool, because it was switched to autocommit."""
         self._connection.invalidate()
+
+    def _asked(self, question: str) -> tuple[object, ...]:
+        self._cursor.execute(question)
+        return tuple(self._cursor.fetchall()[0])
