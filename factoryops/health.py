@@ -8,7 +8,7 @@ import anyio
 import structlog
 from anyio import to_thread
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -17,7 +17,9 @@ from starlette.routing import Route
 
 from factoryops.sign_in_page import product_version
 from warehouse.errors import FactoryOpsError
+from warehouse.heartbeat import heartbeats
 from warehouse.installation import Installation
+from warehouse.metrics import families
 from warehouse.queries.system import Backlog, SystemFigures, loader_backlog, system_figures
 
 LOADER_SHARD: Final = "main"
@@ -33,6 +35,8 @@ class HealthReport:
 
     dependencies: dict[str, str] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
+    metrics: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+    """What processes without a port of their own count, by process."""
     is_serving: bool = True
     """False when nothing can be shown at all: the operational database is away."""
 
@@ -49,7 +53,7 @@ def examine(installation: Installation) -> HealthReport:
     report = HealthReport()
     now = installation.clock.now()
     try:
-        figures = system_figures(installation.db, now)
+        figures, beats = system_figures(installation.db, now), heartbeats(installation.db)
     except SQLAlchemyError as problem:
         log.warning("health_database_away", problem=str(problem))
         report.is_serving = False
@@ -71,6 +75,11 @@ def examine(installation: Installation) -> HealthReport:
         report.dependencies["lake"] = "ok"
         report.dependencies["loader"] = _backlog(loader)
         report.figures |= {"loader_waiting_s": loader.waiting_s, "loader_waiting_batches": loader.waiting_batches}
+    for beat in beats:
+        # What a process says of itself, unless its work already shows that it does not get on.
+        if report.dependencies.get(beat.name, "ok") == "ok":
+            report.dependencies[beat.name] = beat.state(now)
+    report.metrics = [(beat.name, beat.metrics) for beat in beats]
     report.figures |= {
         "landing_position": figures.head,
         "notifications_pending": figures.notifications_pending,
@@ -120,10 +129,10 @@ class _InstallationCollector(Collector):
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def describe(self) -> list[GaugeMetricFamily]:
+    def describe(self) -> list[Metric]:
         return []  # nothing is asked for until somebody scrapes
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         report = examine(self._installation)
         up = GaugeMetricFamily("factoryops_dependency_up", "1 while the part is well", labels=["dependency"])
         for name, state in report.dependencies.items():
@@ -131,6 +140,7 @@ class _InstallationCollector(Collector):
         yield up
         for name, value in report.figures.items():
             yield GaugeMetricFamily(f"factoryops_{name}", name.replace("_", " "), value=value)
+        yield from families(report.metrics)
 
 
 def _ingest(figures: SystemFigures, quiet_s: float) -> str:

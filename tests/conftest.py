@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.warehouse",
     "tests.fixtures.people",
+    "tests.fixtures.two_plants",
     "tests.fixtures.mail",
     "tests.fixtures.browser",
 ]

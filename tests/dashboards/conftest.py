@@ -1,0 +1,53 @@
+"""Runs pages without a browser, as the person of one factory or of the other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.runtime.context import ContextProxy
+from streamlit.testing.v1 import AppTest
+
+import dashboards
+from dashboards import resources
+from dashboards.session import COOKIE
+from tests.fixtures.two_plants import Plant, TwoPlants
+
+SCRIPT = Path(dashboards.__file__).parent / "app.py"
+
+
+class Pages:
+    """Opens pages of an installation. AppTest goes round the web server's guard, so this also shows what pages do by themselves."""
+
+    def __init__(self, plants: TwoPlants, patch: pytest.MonkeyPatch) -> None:
+        self.plants, self._patch = plants, patch
+        resources.install(plants.installation)
+
+    def open(self, plant: Plant | None, view: str = "overview", **query: str) -> AppTest:
+        """That page as the plant's person; None: as nobody."""
+        cookies = {COOKIE: self.plants.token(plant)} if plant else {}
+        self._patch.setattr(ContextProxy, "cookies", cookies)
+        app = AppTest.from_file(str(SCRIPT), default_timeout=60)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.switch_page(f"views/{view}.py")
+        return app.run()
+
+
+@pytest.fixture
+def pages(two_plants: TwoPlants, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
+    """Pages over two factories that the test may change."""
+    yield Pages(two_plants, monkeypatch)
+    resources._installed.clear()
+
+
+@pytest.fixture
+def seen_pages(seen_plants: TwoPlants, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
+    """Pages over two factories that other tests look at too."""
+    yield Pages(seen_plants, monkeypatch)
+    resources._installed.clear()
+
+
+def words(app: AppTest) -> str:
+    """All that the page says, HTML included; fails when part of it failed."""
+    assert not app.exception, app.exception[0].stack_trace
+    return "\n".join(block.value for block in app.get("html"))
