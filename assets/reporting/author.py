@@ -57,7 +57,8 @@ class Report:
         """
         asked = NotebookParameters(run_directory=run_directory, factory=factory, days=days)
         if asked.run_directory:
-            run, emit = RunData(Path(asked.run_directory)), _leave
+            run = RunData(Path(asked.run_directory))
+            emit: Emit = _leave
         else:
             from assets.reporting.interactive import run_of_factory  # noqa: PLC0415  # needs the installation's storages; headless runs have none
 
@@ -157,6 +158,7 @@ def meta_facts(run: RunData) -> Data:
         "sealed": [sealed.year, sealed.month, sealed.day, sealed.hour, sealed.minute, sealed.second],
         "paper": facts["paper"],
         "language": facts["language"],
+        "short": not run.has_data,
         "signatures": [
             [
                 run.words("Prepared"), plain(facts["prepared_by"]), plain(facts["prepared_for"]), w.stamp(run.prepared_at),

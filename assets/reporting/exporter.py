@@ -33,7 +33,10 @@ def document_of(notebook: NotebookNode) -> Document:
                     blocks.append(block)
         except InvalidInputError as wrong:
             raise InvalidInputError(f"cell {number}: {wrong.message}", path=f"cell {number}") from wrong
-    return document(_meta(front, meta | facts, words), blocks)
+    whole = _meta(front, meta | facts, words)
+    # Who has signed is known when the file is sealed, not when the notebook ran.
+    signed = [block | {"rows": whole["signatures"]} if block.get("rows", ()) is None else block for block in blocks]
+    return document(whole, signed)
 
 
 def _front(notebook: NotebookNode) -> dict[str, Any]:
@@ -50,6 +53,7 @@ def _meta(front: dict[str, Any], facts: Data, words: Language) -> Data:
         "run": "draft",
         "zone": "UTC",
         "sealed": [2000, 1, 1, 0, 0, 0],
+        "signatures": [],
         "paper": str(front.get("papersize", "a4")),
         **facts,
         "language": words.code,
@@ -115,7 +119,9 @@ class FactoryOpsPdfExporter(Exporter):
     file_extension = ".pdf"
     output_mimetype = "application/pdf"
 
-    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[bytes, dict[str, Any]]:
+    def from_notebook_node(  # type: ignore[override]  # nbconvert declares a notebook where its exporters return text or bytes
+        self, nb: NotebookNode, resources: Any = None, **kw: Any
+    ) -> tuple[bytes, dict[str, Any]]:
         """The PDF of an executed notebook."""
         _, found = super().from_notebook_node(nb, resources, **kw)
         return render_pdf(document_of(nb)), {**found, "output_extension": self.file_extension}
@@ -127,7 +133,9 @@ class FactoryOpsHtmlExporter(Exporter):
     file_extension = ".html"
     output_mimetype = "text/html"
 
-    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, dict[str, Any]]:
+    def from_notebook_node(  # type: ignore[override]  # as above
+        self, nb: NotebookNode, resources: Any = None, **kw: Any
+    ) -> tuple[str, dict[str, Any]]:
         """The HTML of an executed notebook; it loads nothing from elsewhere."""
         _, found = super().from_notebook_node(nb, resources, **kw)
         return document_html(document_of(nb)), {**found, "output_extension": self.file_extension}

@@ -80,7 +80,7 @@ def _faults(run: RunData) -> Iterator[Finding]:
 def _gaps(run: RunData) -> Iterator[Finding]:
     long = run.gaps.filter(pl.col("length") >= LONG_GAP)
     for (device,), group in long.group_by("device_id", maintain_order=True):
-        hours = group["length"].dt.total_seconds().sum() / 3600
+        hours = float(group["length"].dt.total_seconds().sum()) / 3600
         title = run.words(
             "{machine}: {hours} h without data", machine=plain(run.keys.get(int(str(device)), "?")), hours=run.write.num(hours)
         )

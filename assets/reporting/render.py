@@ -1,4 +1,7 @@
-"""A document to PDF: Typst with PDF/A-2a and PDF/UA-1 enforced by its compiler, then packed tightly. The same document gives the same bytes."""
+"""A document to PDF: Typst with PDF/A-2a and PDF/UA-1 enforced by its compiler, then packed tightly.
+
+The same document gives the same bytes.
+"""
 
 import base64
 import io
@@ -7,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pikepdf
 import typst
@@ -18,7 +21,7 @@ from warehouse.errors import PermanentError
 LOOK: Final = Path(__file__).parent / "look"
 FONTS: Final = LOOK / "fonts"
 TEMPLATE: Final = LOOK / "template"
-STANDARDS: Final = ["a-2a", "ua-1"]
+STANDARDS: Final[list[Any]] = ["a-2a", "ua-1"]
 TEMPLATE_VERSION: Final = "1.0"
 
 
@@ -36,7 +39,7 @@ def render_pages(document: Document, *, ppi: float = 80) -> list[bytes]:
     return _compiled(document, "png", ppi=ppi)
 
 
-def _compiled(document: Document, form: str, *, ppi: float | None = None) -> list[bytes]:
+def _compiled(document: Document, form: Literal["pdf", "png"], *, ppi: float | None = None) -> list[bytes]:
     with tempfile.TemporaryDirectory(prefix="factoryops-typst-") as name:
         folder = Path(name)
         for path in TEMPLATE.glob("*.typ"):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import matplotlib as mpl
+from cycler import cycler
 
 mpl.use("svg")
 
@@ -42,7 +43,7 @@ mpl.rcParams.update(
         "xtick.labelcolor": C["ink3"], "ytick.labelcolor": C["ink3"], "xtick.labelsize": 6.5, "ytick.labelsize": 6.5,
         "xtick.major.size": 2, "xtick.major.width": 0.5, "ytick.major.size": 0, "ytick.major.pad": 2, "xtick.major.pad": 2,
         "lines.linewidth": 0.9, "lines.solid_joinstyle": "round", "patch.linewidth": 0, "hatch.linewidth": 0.5,
-        "axes.prop_cycle": mpl.cycler(color=[C["a"], C["b"], C["c"], C["d"]]), "axes.unicode_minus": True, "text.parse_math": False,
+        "axes.prop_cycle": cycler(color=[C["a"], C["b"], C["c"], C["d"]]), "axes.unicode_minus": True, "text.parse_math": False,
     }
 )  # fmt: skip
 

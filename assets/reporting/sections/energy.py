@@ -124,7 +124,7 @@ def _by_day(report: Report, found: EnergyFigures) -> None:
     t, w = report.t, report.w
     if not 1 < found.days.height <= 31:
         return
-    expected = found.expected_kwh or [None] * found.days.height
+    expected: list[float | None] = [*found.expected_kwh] or [None] * found.days.height
     rows = [
         [w.day(row["day"]), w.num((row["kwh"] or 0) / 1000), w.fixed(row["parts"], 0) if row["parts"] is not None else None,
          w.num(row["kwh"] / row["parts"] * 1000) if row["kwh"] and row["parts"] else None,
