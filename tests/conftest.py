@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.warehouse",
     "tests.fixtures.people",
     "tests.fixtures.two_plants",
+    "tests.fixtures.web_server",
     "tests.fixtures.mail",
     "tests.fixtures.browser",
 ]

@@ -1,0 +1,234 @@
+"""The dashboards as a person uses them: a real browser against the real server."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from dashboards.assets import STATIC
+from tests.fixtures.people import PASSWORD
+from tests.fixtures.two_plants import Plant
+from tests.fixtures.web_server import WebServer
+from warehouse.models.alerting import Alert
+from warehouse.models.devices import Device, DeviceParameter, LatestValue
+from warehouse.tenancy import tenant_session
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+PATHS = ("/", "/machines", "/machine?device=NOR-01", "/alerts", "/more")
+SLOW_MS = 30_000
+
+
+class Person:
+    """Somebody at a screen."""
+
+    def __init__(self, context: "BrowserContext", server: WebServer) -> None:
+        self.context, self.server = context, server
+        self.hosts: set[str] = set()
+        self.page = self.new_page()
+
+    def new_page(self) -> "Page":
+        page = self.context.new_page()
+        page.set_default_timeout(SLOW_MS)
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname or "data"))
+        return page
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.server.url + path)
+        self.page.wait_for_selector(".top h1, form")
+
+    def sign_in(self, plant: Plant | None = None) -> None:
+        plant = plant or self.server.plants.north
+        if not self.page.url.startswith(f"{self.server.url}/session/login"):
+            self.go("/session/login")
+        self.page.select_option("[name=factory]", str(plant.person.factory_id))
+        self.page.fill("[name=email]", plant.person.email)
+        self.page.fill("[name=password]", PASSWORD)
+        self.page.click("button")
+        self.page.wait_for_selector(".top h1")
+
+
+@pytest.fixture
+def person(chromium: "Browser", web_server: WebServer) -> Iterator[Person]:
+    """At a desk; after the test no request has left this machine."""
+    context = chromium.new_context(viewport=DESK)
+    found = Person(context, web_server)
+    yield found
+    context.close()
+    assert found.hosts <= {"127.0.0.1", "data"}
+
+
+@pytest.fixture
+def walker(chromium: "Browser", web_server: WebServer) -> Iterator[Person]:
+    """With a phone."""
+    context = chromium.new_context(viewport=PHONE, has_touch=True)
+    yield Person(context, web_server)
+    context.close()
+
+
+def measure(server: WebServer, key: str, value: float, *, is_new: bool = False) -> None:
+    """What the ingester does when a message of NOR-01 arrives."""
+    plant, inst = server.plants.north, server.plants.installation
+    now, device_id = inst.clock.now(), plant.devices["NOR-01"]
+    with tenant_session(inst.db, plant.person.factory_id, write=True) as session:
+        if is_new:
+            session.add(DeviceParameter(device_id=device_id, parameter_key=key))
+            session.add(LatestValue(device_id=device_id, parameter_key=key, ts=now, value=value, received_at=now))
+        else:
+            latest = session.get_one(LatestValue, (device_id, key))
+            latest.ts, latest.received_at, latest.value = now, now, value
+        session.get_one(Device, device_id).last_seen = now
+
+
+def test_a_deep_link_survives_signing_in_and_values_move_without_reloading(person: Person) -> None:
+    person.go("/machine?device=NOR-01")
+    assert "/session/login?next=" in person.page.url
+    person.sign_in()
+    assert person.page.url.endswith("/machine?device=NOR-01")
+    person.page.wait_for_selector("[data-parameter=spindle_temp] .val")
+    person.page.evaluate("window.same = true")
+    measure(person.server, "spindle_temp", 91.5)
+    person.page.wait_for_selector("[data-parameter=spindle_temp] .val:has-text('91.5')", timeout=4000)
+    measure(person.server, "oil_level", 42.0, is_new=True)
+    person.page.wait_for_selector("[data-parameter=oil_level] .val:has-text('42.0')", timeout=4000)
+    assert person.page.evaluate("window.same") is True
+
+
+def test_links_change_the_page_without_loading_it_anew_and_back_works(person: Person) -> None:
+    person.sign_in()
+    person.page.evaluate("window.same = true")
+    person.page.click(".mrow:has-text('NOR-01')")
+    person.page.wait_for_selector(".kpis")
+    assert person.page.url.endswith("/machine?device=NOR-01")
+    person.page.click(".crumb a")
+    person.page.wait_for_selector("h1:has-text('Machines')")
+    person.page.click("[data-testid=stSidebarNavLink]:has-text('Alerts')")
+    person.page.wait_for_selector("h1:has-text('Alerts')")
+    person.page.go_back()
+    person.page.wait_for_selector("h1:has-text('Machines')")
+    assert person.page.evaluate("window.same") is True
+
+
+def test_an_alert_is_acknowledged_and_resolved(person: Person) -> None:
+    plant, inst = person.server.plants.north, person.server.plants.installation
+    with tenant_session(inst.db, plant.person.factory_id, write=True) as session:
+        rule_id = session.get_one(Alert, plant.alerts[0]).rule_id
+        fresh = Alert(rule_id=rule_id, device_id=plant.devices["NOR-02"], severity="high", triggered_at=inst.clock.now(), message="hot")
+        session.add(fresh)
+        session.flush()
+        alert_id = fresh.id
+    person.sign_in()
+    person.go(f"/alerts?alert={alert_id}")
+    person.page.click("button:has-text('Acknowledge')")
+    person.page.wait_for_selector("text=Chief of North acknowledged it")
+    person.page.click("button:has-text('Resolve')")
+    person.page.fill("textarea", "Fan cleaned")
+    person.page.click("button:has-text('Resolve this alert')")
+    person.page.wait_for_selector("text=Chief of North resolved it: Fan cleaned")
+    person.go("/alerts")
+    person.page.wait_for_selector(".feed-row")
+    assert person.page.locator(f".feed-row[href*='alert={alert_id}']").count() == 0
+
+
+def test_a_filter_of_alerts_is_in_the_address(person: Person) -> None:
+    person.sign_in()
+    person.go("/alerts")
+    person.page.click("[data-testid=stButtonGroup] button:has-text('Low')")
+    person.page.wait_for_selector("text=No alert matches")
+    assert person.page.url.endswith("?severity=low")
+    person.page.click("a:has-text('Clear the filters')")
+    person.page.wait_for_selector(".feed-row")
+
+
+def test_signing_out_ends_every_open_tab(person: Person) -> None:
+    person.sign_in()
+    other = person.new_page()
+    other.goto(person.server.url + "/machines")
+    other.wait_for_selector(".mrow")
+    person.page.click("[data-testid=stSidebarUserContent] .sign-out")
+    person.page.wait_for_url("**/session/login")
+    other.bring_to_front()
+    other.wait_for_url("**/session/login?next=%2Fmachines", timeout=15_000)
+    person.go("/alerts")
+    assert "/session/login" in person.page.url
+
+
+def test_a_wrong_password_says_so(person: Person) -> None:
+    person.go("/session/login")
+    person.page.fill("[name=email]", person.server.plants.north.person.email)
+    person.page.fill("[name=password]", "wrong")
+    person.page.click("button")
+    person.page.wait_for_selector("[role=alert]:has-text('is not right')")
+    assert person.page.input_value("[name=email]") == person.server.plants.north.person.email
+
+
+def test_a_phone_has_its_own_navigation_with_the_way_out_and_nothing_sticks_out(walker: Person) -> None:
+    walker.sign_in()
+    for path in PATHS:
+        walker.go(path)
+        walker.page.wait_for_timeout(500)
+        assert walker.page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        assert walker.page.evaluate(STICKS_OUT) == [], path
+    walker.page.click(".tabbar a:has-text('More')")
+    walker.page.wait_for_selector("dl.facts")
+    walker.page.click(".sign-out.wide")
+    walker.page.wait_for_url("**/session/login")
+
+
+# What reaches past the right edge, unless an ancestor lets it scroll or cuts it.
+STICKS_OUT = """() => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => {
+  if (e.getBoundingClientRect().width === 0 || e.getBoundingClientRect().right <= innerWidth + 1) return false;
+  for (let p = e.parentElement; p; p = p.parentElement) {
+    const style = getComputedStyle(p);
+    if (style.overflowX !== 'visible' && p.dataset.testid !== 'stMain' && p.getBoundingClientRect().right <= innerWidth + 1) return false;
+  }
+  return true;
+}).map(e => e.outerHTML.slice(0, 120))"""
+
+
+def test_every_test_id_that_the_stylesheet_names_exists(person: Person) -> None:
+    named = set(re.findall(r"data-testid=([\w-]+)", (STATIC / "app.css").read_text(encoding="utf-8")))
+    assert len(named) > 10
+    person.sign_in()
+    seen: set[str] = set()
+    for path in PATHS:
+        person.go(path)
+        person.page.wait_for_timeout(1500)
+        seen |= set(person.page.evaluate("[...document.querySelectorAll('[data-testid]')].map(e => e.dataset.testid)"))
+    assert named - seen == set()
+
+
+def test_our_stylesheet_and_fonts_are_in_force(person: Person) -> None:
+    person.sign_in()
+    assert person.page.title() == "FactoryOps"
+    assert person.page.evaluate("document.fonts.check('14px Inter') && [...document.fonts].some(f => f.status === 'loaded')") is True
+    width = person.page.evaluate("document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().width")
+    assert width == 204
+
+
+def test_the_health_page_tells_the_state_of_each_part(web_server: WebServer) -> None:
+    answer = httpx.get(web_server.url + "/health")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert sorted(body) == ["dependencies", "figures", "service", "status", "version"]
+    assert {"database", "lake", "ingest", "loader", "notifications"} <= set(body["dependencies"])
+    assert body["dependencies"]["database"] == "ok"
+
+
+def test_metrics_are_in_prometheus_form_and_name_no_factory(web_server: WebServer) -> None:
+    text = httpx.get(web_server.url + "/metrics").text
+    assert 'factoryops_dependency_up{dependency="database"} 1.0' in text
+    assert not re.search("nor-|north|south", text, re.IGNORECASE)
+
+
+def test_the_server_gives_away_nothing_without_a_session(web_server: WebServer) -> None:
+    for path in ("/", "/machines", "/_stcore/host-config", "/_stcore/health", "/_stcore/metrics", "/_stcore/agent/mcp", "/app/static/x"):
+        assert httpx.get(web_server.url + path).status_code == 401, path
+    assert httpx.get(web_server.url + "/api/v1/devices").status_code == 401
+    assert httpx.get(web_server.url + "/assets/session.js").status_code == 200
+    assert httpx.get(web_server.url + "/assets/../app.py").status_code in {401, 404}
