@@ -37,7 +37,7 @@ def composed(message: Message, sender: str) -> EmailMessage:
         mail["Message-ID"] = f"<{digest}@{sender.rpartition('@')[2].rstrip('>') or 'factoryops.local'}>"
     except (ValueError, IndexError) as wrong:
         raise PermanentError(f"{message.recipient!r} cannot be an address of a mail: {wrong}", recipient=message.recipient) from wrong
-    if not mail["To"].addresses:
+    if [bool(address.username and address.domain) for address in mail["To"].addresses] != [True]:
         raise PermanentError(f"{message.recipient!r} is no mail address", recipient=message.recipient)
     # RFC 3834: out-of-office programs do not answer what says that a machine sent it.
     mail["Auto-Submitted"] = "auto-generated"

@@ -80,6 +80,8 @@ class Outbox:
         message = self._claim()
         if message is None:
             return None
+        if message.attempt > TRIES:
+            return self._mark(message, "failed", f"given up: the process that sent it ended in each of {TRIES} tries")
         channel = self.channels.get(message.channel) or NullChannel(f"there is no channel {message.channel}")
         try:
             channel.send(message)
