@@ -11,12 +11,11 @@ def num(value: float | None, digits: int = 3) -> str:
     """Three significant digits, thousands with a comma, whole numbers from 100 up, a real minus, an em dash for none."""
     if value is None or value != value:  # noqa: PLR0124 - the one value that differs from itself is NaN
         return "—"
-    size = abs(value)
+    # What it will be after rounding decides how many places it gets: 99.96 is 100, not 100.0.
+    size = abs(float(f"{value:.{digits}g}"))
     if size < 10 ** (-digits - 1):
         return "0"
-    places = 0 if size >= 100 else max(0, digits - (2 if size >= 10 else 1)) if size >= 1 else digits - 1
-    if size < 0.1:
-        places = digits
+    places = digits if size < 0.1 else digits - 1 if size < 10 else digits - 2 if size < 100 else 0
     text = f"{value:,.{places}f}"
     return "0" if not text.strip("-0.,") else text.replace("-", "−")
 

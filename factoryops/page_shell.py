@@ -62,5 +62,9 @@ async def _send_changed(start: Message, page: bytes, send: Send) -> None:
             del headers[name]
     headers["content-length"] = str(len(page))
     headers["cache-control"] = "no-cache, private"
+    headers["x-content-type-options"] = "nosniff"
+    headers["referrer-policy"] = "same-origin"
+    # Inside a page of somebody else, a click could be made to hit "Resolve".
+    headers["content-security-policy"] = "frame-ancestors 'none'"
     await send({**start, "headers": headers.raw})
     await send({"type": "http.response.body", "body": page})

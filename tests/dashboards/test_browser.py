@@ -232,3 +232,13 @@ def test_the_server_gives_away_nothing_without_a_session(web_server: WebServer) 
     assert httpx.get(web_server.url + "/api/v1/devices").status_code == 401
     assert httpx.get(web_server.url + "/assets/session.js").status_code == 200
     assert httpx.get(web_server.url + "/assets/../app.py").status_code in {401, 404}
+
+
+def test_pages_may_not_be_framed_and_are_never_answered_from_an_old_copy(person: Person) -> None:
+    person.sign_in()
+    cookie = "; ".join(f"{c['name']}={c['value']}" for c in person.context.cookies())
+    answer = httpx.get(person.server.url + "/machines", headers={"cookie": cookie, "if-none-match": '"x"', "accept": "text/html"})
+    assert answer.status_code == 200
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert "/assets/app.css?v=" in answer.text
+    assert "etag" not in answer.headers
