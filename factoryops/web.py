@@ -14,7 +14,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from api.app import create_app as create_api
-from dashboards import resources, server
+from dashboards import resources
+from dashboards import server as dashboards_server
 from dashboards.assets import STATIC, stylesheet
 from factoryops.guard import SessionCache, SessionGuard
 from factoryops.health import SystemRoutes
@@ -31,7 +32,7 @@ def create_app(installation: Installation) -> ASGIApp:
     """The whole web side of an installation as one ASGI application. One a process: Streamlit keeps process-wide state."""
     resources.install(installation)
     sessions = SessionCache(installation)
-    return server.create_app(
+    return dashboards_server.create_app(
         routes=[
             *SignInPage(installation, sessions).routes(),
             *SystemRoutes(installation).routes(),
