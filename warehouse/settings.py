@@ -167,3 +167,9 @@ def _explained(failed: ValidationError) -> SettingsError:
 def child_environment(**overrides: str) -> dict[str, str]:
     """The environment for a process that we start: ours, changed by `overrides`. Kept here because only this module may read it."""
     return {**os.environ, **overrides}
+
+
+def bare_environment(**overrides: str) -> dict[str, str]:
+    """The environment for a process that may not see ours: where programs are, the language, and `overrides`; no setting, no secret."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH") if name in os.environ}
+    return {**kept, "TZ": "UTC", **overrides}
