@@ -81,7 +81,7 @@ class Accounts:
                 .join(Factory, Factory.id == Device.factory_id)
                 .where(Device.is_active, Device.api_key.is_not(None))
                 .order_by(Device.id)
-            ).tuples()
+            )
             devices = [(slug, key, hashed or "") for slug, key, hashed in rows]
         self._signature = found
         return devices

@@ -93,7 +93,7 @@ def counts(db: Database, factory_id: int | None = None) -> dict[str, int]:
     if factory_id is not None:
         wanted = wanted.where(DeadLetter.factory_id == factory_id)
     with system_session(db, "count dead letters") as session:
-        return dict(session.execute(wanted).tuples().all())
+        return dict(session.execute(wanted).all())
 
 
 def _storable(text: str) -> str:

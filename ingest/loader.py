@@ -129,7 +129,7 @@ class Loader:
     def _newest(self) -> pl.DataFrame:
         """Device time of each device's newest landed reading: an upper bound of what the lake can hold of it."""
         with system_session(self._db, "newest reading of each device") as session:
-            rows = session.execute(select(LatestValue.device_id, func.max(LatestValue.ts)).group_by(LatestValue.device_id)).tuples().all()
+            rows = session.execute(select(LatestValue.device_id, func.max(LatestValue.ts)).group_by(LatestValue.device_id)).all()
         schema = {"device_id": pl.Int32(), "newest": WATERMARKS["watermark"]}
         return pl.DataFrame([(device_id, newest) for device_id, newest in rows], schema=schema, orient="row")
 

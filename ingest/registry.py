@@ -57,19 +57,15 @@ class Registry:
             self.parameter_counts[device_id] = self.parameter_counts.get(device_id, 0) + 1
 
     def _load(self, session: Session) -> None:
-        factories = dict(session.execute(select(Factory.slug, Factory.id)).tuples().all())
-        devices = (
-            session.execute(
-                select(Factory.slug, Device.device_key, Device.factory_id, Device.id, Device.is_active).join(
-                    Factory, Factory.id == Device.factory_id
-                )
+        factories = dict(session.execute(select(Factory.slug, Factory.id)).all())
+        devices = session.execute(
+            select(Factory.slug, Device.device_key, Device.factory_id, Device.id, Device.is_active).join(
+                Factory, Factory.id == Device.factory_id
             )
-            .tuples()
-            .all()
-        )
+        ).all()
         self.directory = Directory(_places(devices, active=True), _places(devices, active=False), factories)
         self.parameters, self.parameter_counts = set(), {}
-        self.learn_parameters(session.execute(select(DeviceParameter.device_id, DeviceParameter.parameter_key)).tuples())
+        self.learn_parameters(session.execute(select(DeviceParameter.device_id, DeviceParameter.parameter_key)))
 
 
 def signature(session: Session) -> Any:

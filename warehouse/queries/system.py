@@ -50,9 +50,7 @@ def system_figures(db: Database, now: datetime) -> SystemFigures:
                 select(func.count(LandingBatch.position), func.min(LandingBatch.landed_at)).where(LandingBatch.position > cursor.position)
             ).one()
             consumers[cursor.name] = Backlog(waiting[0], _age_s(waiting[1], now) or 0.0)
-        by_status = dict(
-            session.execute(select(Notification.status, func.count(Notification.id)).group_by(Notification.status)).tuples().all()
-        )
+        by_status = dict(session.execute(select(Notification.status, func.count(Notification.id)).group_by(Notification.status)).all())
         due = session.scalar(
             select(func.min(Notification.next_attempt_at)).where(Notification.status == "pending", Notification.next_attempt_at <= now)
         )
