@@ -17,7 +17,7 @@ from warehouse.rollups import by_day, replace_window, touched_hours, windows
 DAYS = dg.DailyPartitionsDefinition(start_date="2020-01-01", end_offset=1)
 """Today is a partition as well: it is what people look at."""
 MOST_DAYS_BY_HOUR = 3
-"""When more days changed, as after a month of history, all of them are computed whole in one run."""
+"""When more days changed, as after a month of history was brought in, hours are computed for all of them and minutes for the last ones."""
 OVERLAP = timedelta(minutes=2)
 """Readings may reach the lake a little out of the order of their arrival; computing a window again changes nothing."""
 LEVELS = ("1m", "1h")
@@ -37,6 +37,7 @@ class Request:
     first: date
     last: date
     hours: tuple[datetime, ...] = ()
+    levels: tuple[str, ...] = LEVELS
 
 
 def requests_for(hours: Iterable[datetime]) -> list[Request]:
@@ -44,9 +45,11 @@ def requests_for(hours: Iterable[datetime]) -> list[Request]:
     by_day: dict[date, list[datetime]] = defaultdict(list)
     for hour in hours:
         by_day[hour.date()].append(hour)
-    if len(by_day) > MOST_DAYS_BY_HOUR:
-        return [Request(min(by_day), max(by_day))]
-    return [Request(day, day, tuple(found)) for day, found in sorted(by_day.items())]
+    days = sorted(by_day)
+    if len(days) > MOST_DAYS_BY_HOUR:
+        # Minutes of a month are more rows than its readings.
+        return [Request(days[0], days[-1], levels=("1h",)), *(Request(day, day, levels=("1m",)) for day in days[-2:])]
+    return [Request(day, day, tuple(by_day[day])) for day in days]
 
 
 def _rollup_asset(level: str) -> dg.AssetsDefinition:
@@ -95,13 +98,15 @@ def rollup_sensor(context: dg.SensorEvaluationContext, installation: dg.Resource
 
 def _run_request(asked: Request, newest: datetime) -> dg.RunRequest:
     # The same arrival never asks twice, also when a tick's cursor could not be saved.
-    key = f"{asked.first}:{newest.isoformat()}"
-    if asked.hours:
-        config = {"config": {"hours": [hour.isoformat() for hour in asked.hours]}}
-        ops = {"ops": {asset.key.to_python_identifier(): config for asset in ROLLUPS}}
-        return dg.RunRequest(run_key=key, partition_key=str(asked.first), run_config=ops)
-    range_tags = {"dagster/asset_partition_range_start": str(asked.first), "dagster/asset_partition_range_end": str(asked.last)}
-    return dg.RunRequest(run_key=key, tags=range_tags)
+    key = f"{asked.first}:{'+'.join(asked.levels)}:{newest.isoformat()}"
+    chosen = [asset for level, asset in zip(LEVELS, ROLLUPS, strict=True) if level in asked.levels]
+    selection = [asset.key for asset in chosen]
+    config = {"config": {"hours": [hour.isoformat() for hour in asked.hours]}}
+    run_config = {"ops": {asset.key.to_python_identifier(): config for asset in chosen}}
+    if asked.first == asked.last:
+        return dg.RunRequest(run_key=key, partition_key=str(asked.first), run_config=run_config, asset_selection=selection)
+    days = {"dagster/asset_partition_range_start": str(asked.first), "dagster/asset_partition_range_end": str(asked.last)}
+    return dg.RunRequest(run_key=key, tags=days, run_config=run_config, asset_selection=selection)
 
 
 defs = dg.Definitions(assets=ROLLUPS, jobs=[rollup_job], sensors=[rollup_sensor])

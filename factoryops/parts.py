@@ -42,7 +42,7 @@ def dagster_parts(settings: Settings, ports: Ports) -> list[list[Part]]:
 
     def part(name: str, command: tuple[str, ...], is_ready: probes.Probe) -> Part:
         return Part(
-            name, (*PYTHON, *command), is_ready, environment=dagster_home.environment(folder), stops_with="dagster", stop_within_s=6
+            name, (*PYTHON, *command), is_ready, environment=dagster_home.environment(folder), stops_with="dagster", stop_within_s=5
         )
 
     address = ("-h", "127.0.0.1", "-p", str(ports.code_server), "-n", str(DAGSTER_WORKERS), "--location-name", dagster_home.LOCATION)
@@ -79,7 +79,7 @@ def stages(settings: Settings, found: Ports, *, demo: bool) -> list[list[Part]]:
 
 
 def _ours(name: str, command: str, is_ready: probes.Probe, *, stops_with: str = "") -> Part:
-    return Part(name, (*PYTHON, "factoryops", command), is_ready, stops_with=stops_with, stop_within_s=6)
+    return Part(name, (*PYTHON, "factoryops", command), is_ready, stops_with=stops_with, stop_within_s=4)
 
 
 def _is_well(data: Any) -> bool:

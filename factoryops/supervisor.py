@@ -104,8 +104,10 @@ class Supervisor:
         for group in self._stop_groups():
             for running in group:
                 self._end_group(running, signal.SIGTERM)
+            told_at = time.monotonic()
             for running in group:
-                self._end(running, min(running.part.stop_within_s, max(0.2, deadline - time.monotonic())))
+                until = min(told_at + running.part.stop_within_s, deadline)
+                self._end(running, max(0.2, until - time.monotonic()))
         # Children of children that left their process group.
         watchdog.end(self._marker, patience_s=1.0, spare=[self._watchdog.pid])
         for running in self._running:

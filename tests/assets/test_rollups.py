@@ -31,7 +31,14 @@ def hours(*numbers: int) -> list[datetime]:
             hours(23, 24),
             [Request(date(2026, 1, 5), date(2026, 1, 5), tuple(hours(23))), Request(date(2026, 1, 6), date(2026, 1, 6), tuple(hours(24)))],
         ),
-        (hours(0, 24, 48, 72), [Request(date(2026, 1, 5), date(2026, 1, 8))]),
+        (
+            hours(0, 24, 48, 72),
+            [
+                Request(date(2026, 1, 5), date(2026, 1, 8), levels=("1h",)),
+                Request(date(2026, 1, 7), date(2026, 1, 7), levels=("1m",)),
+                Request(date(2026, 1, 8), date(2026, 1, 8), levels=("1m",)),
+            ],
+        ),
     ],
     ids=["nothing", "an hour", "over midnight", "a backlog of days"],
 )
