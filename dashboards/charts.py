@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import polars as pl
 import streamlit as st
 
 from dashboards import fmt
@@ -85,6 +86,13 @@ def base(top: int = 28, left: int = 44, right: int = 14, bottom: int = 26) -> Op
         "grid": {"left": left, "right": right, "top": top, "bottom": bottom, "outerBoundsMode": "none"},
         "tooltip": tooltip(),
     }
+
+
+def points(frame: pl.DataFrame, column: str, local: Local, factor: float = 1) -> Pairs:
+    """A column over `bucket` as [wall-clock milliseconds, value], five significant digits; None breaks the line. Pure."""
+    wall = pl.col("bucket").dt.convert_time_zone(local.zone.key).dt.replace_time_zone(None).dt.epoch("ms")
+    drawn = frame.select(wall, (pl.col(column) * factor).round_sig_figs(5))
+    return [list(pair) for pair in drawn.iter_rows()]
 
 
 def time_axis(start: int, end: int, *, labels: bool = True, **more: Any) -> Option:

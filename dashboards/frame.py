@@ -21,7 +21,7 @@ def header(title: str, crumbs: str = "", note: str = "") -> None:
         _pulse()
 
 
-@st.fragment(run_every="5s")
+@st.fragment(run_every="10s")
 def _pulse() -> None:
     ui.draw(f'<div class="ctx">{pulse_html()}</div>')
 

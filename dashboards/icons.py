@@ -1,7 +1,6 @@
 """Small shapes as CSS masks: st.html strips <svg>, a mask keeps them sharp and coloured by the text."""
 
 from typing import Final
-from urllib.parse import quote
 
 _STROKE = "fill='none' stroke='#000' stroke-width='1.7' stroke-linecap='round' stroke-linejoin='round'"
 _RING = "<circle cx='8' cy='8' r='6' fill='none' stroke='#000' stroke-width='1.6'/>"
@@ -44,7 +43,9 @@ def mask(body: str, box: str = "0 0 16 16", *, stretch: bool = False) -> str:
     """A CSS url(...) of one small drawing."""
     ratio = " preserveAspectRatio='none'" if stretch else ""
     drawing = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='{box}'{ratio}>{body}</svg>"
-    return f'url("data:image/svg+xml,{quote(drawing, safe=" =" + chr(39) + "/:")}")'
+    # Only what may not stand inside a quoted url(): quoting everything else too would cost a third of each refresh.
+    quoted = drawing.replace("%", "%25").replace("<", "%3C").replace(">", "%3E").replace("#", "%23").replace('"', "%22")
+    return f'url("data:image/svg+xml,{quoted}")'
 
 
 def css() -> str:

@@ -37,13 +37,13 @@ def typical(factory_id: int) -> dict[int, float]:
 
 
 def summary(factory_id: int) -> Answer[Summary]:
-    """The cards of the overview; at most 10 s old. Raises RetryableError when the lake is away and was never read."""
+    """Energy of today and yesterday among others; at most 30 s old. Raises RetryableError when the lake is away and was never read."""
     inst = installation()
     offline_after = timedelta(minutes=inst.settings.offline_after_minutes)
     return ask(
         ("summary",),
         factory_id,
-        10,
+        30,
         lambda: dashboard_summary(inst.db, inst.lake, factory_id, inst.clock.now(), offline_after, machines(factory_id)),
     )
 

@@ -11,8 +11,6 @@ from starlette.types import ASGIApp
 
 from dashboards import trouble
 
-from dashboards import trouble
-
 SCRIPT: Final = Path(__file__).parent / "app.py"
 
 

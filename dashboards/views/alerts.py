@@ -215,10 +215,7 @@ def around(found: Detail, line: Line, local: Local, key: str) -> None:
     if not values:
         return
     factor, unit = (0.001, "kW") if v.unit == "W" and max(values) >= 1000 else (1, v.unit)
-    points = [
-        [local.wall(bucket), None if mean is None else float(f"{mean * factor:.5g}")]
-        for bucket, mean in line.frame.select("bucket", "mean").iter_rows()
-    ]
+    points = charts.points(line.frame, "mean", local, factor)
     limits = [
         Limit(limit.threshold * factor, f"Limit {fmt.exact(limit.threshold * factor)} {unit}".strip(), limit.severity)
         for limit in line.limits

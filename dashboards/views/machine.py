@@ -54,7 +54,7 @@ def draw(data: Data) -> None:
         side(device)
 
 
-@st.fragment(run_every="1.5s")
+@st.fragment(run_every="1.8s")
 def values(device_id: int) -> None:
     """The live values. A parameter that was never seen before appears here by itself."""
     local = session.local()
@@ -70,7 +70,7 @@ def values(device_id: int) -> None:
         )
 
 
-@st.fragment(run_every="5s")
+@st.fragment(run_every="10s")
 def history(device_id: int) -> None:
     """The chart with its choices."""
     who, local = session.identity(), session.local()
@@ -156,9 +156,7 @@ def panel(past: Past, v: LiveValue, raised: list[AlertRow], live: Live, local: L
     usual = live.usual.get(v.parameter_key)
     is_kw = v.unit == "W" and usual is not None and usual.greatest >= 1000
     factor, unit = (0.001, "kW") if is_kw else (1, v.unit)
-    points = [
-        [local.wall(bucket), None if mean is None else _short(mean * factor)] for bucket, mean in rows.select("bucket", "mean").iter_rows()
-    ]
+    points = charts.points(rows, "mean", local, factor)
     markers = []
     for alert in (a for a in raised if any(limit.rule_name == a.title for limit in live.limits.get(v.parameter_key, []))):
         measured = alert.telemetry_snapshot.get(v.parameter_key)
@@ -205,7 +203,7 @@ def draw_timeline(past: Past, typical_w: float | None, span: str, local: Local) 
     ui.draw(f'<div class="tl" role="img" aria-label="{label}">{bar}</div><div class="key" style="margin-top:8px">{words}</div>')
 
 
-@st.fragment(run_every="5s")
+@st.fragment(run_every="10s")
 def side(device: Device) -> None:
     """What is wrong here, and what this machine is."""
     who, local = session.identity(), session.local()

@@ -9,6 +9,7 @@ import pytest
 
 from dashboards import cache, charts, loads, machine_data, resources, ui
 from dashboards.cache import Memory
+from dashboards.fmt import Local
 from dashboards.limits import limits_of
 from warehouse.clock import ManualClock
 from warehouse.errors import LakeBusyError
@@ -150,3 +151,9 @@ def test_answers_of_one_factory_are_not_those_of_another(memory: Memory) -> None
     cache.forget(1)
     assert cache.ask(("same",), 1, 60, lambda: "newer").value == "newer"
     assert cache.ask(("same",), 2, 60, lambda: "newer").value == "south"
+
+
+def test_points_of_a_chart_are_on_the_factorys_clock() -> None:
+    local = Local.at(START, "Asia/Ho_Chi_Minh")
+    found = charts.points(powers(1234.5678), "mean", local, 0.001)
+    assert found == [[local.wall(START), 1.2346]]
