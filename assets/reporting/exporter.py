@@ -98,10 +98,11 @@ def _with_options(block: Data, options: dict[str, Any], words: Language) -> Data
     if prefix is None:
         return block
     for key, option in (("caption", f"{prefix}-cap"), ("alt", f"{prefix}-alt"), ("label", "label")):
-        if not block.get(key) and options.get(option):
-            block[key] = (
-                str(options[option]) if key == "label" else words(plain(options[option]) if key == "caption" else str(options[option]))
-            )
+        value = str(options.get(option) or "")
+        # Other labels name the cell, as in Quarto.
+        if block.get(key) or not value or (key == "label" and not value.startswith(f"{prefix}-")):
+            continue
+        block[key] = words(plain(value)) if key == "caption" else words(value) if key == "alt" else value
     return block
 
 

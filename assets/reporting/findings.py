@@ -28,9 +28,11 @@ class Finding:
     """Order within a severity, greater first."""
 
 
-def findings(run: RunData, most: int = 3) -> list[Finding]:
-    """The weightiest findings, one a subject."""
-    found = [*_open_alerts(run), *_faults(run), *_gaps(run), *_frequent(run), *_unseen(run)]
+def findings(run: RunData, most: int = 3, *, with_alarm_quality: bool = True) -> list[Finding]:
+    """The weightiest findings, one a subject; those about alarm quality only where the report shows it."""
+    found = [*_open_alerts(run), *_faults(run), *_gaps(run)]
+    if with_alarm_quality and run.alerts.height:
+        found += [*_frequent(run), *_unseen(run)]
     found.sort(key=lambda f: (RANK[f.severity], -f.weight, f.title))
     chosen: list[Finding] = []
     for finding in found:

@@ -122,3 +122,11 @@ def files(report: Report) -> None:
     versions = ", ".join(f"{name} {number}" for name, number in report.run.facts["versions"].items())
     report.table(t("Frame|Rows|SHA-256, first 16"), "lrl", "44mm 30mm 1fr", rows, t("Every table of data that this report was made from"), "tbl-frames",
                  size=7.4, gap=[2], note=t("Made with {versions}.", versions=versions))  # fmt: skip
+
+
+@with_data
+def inputs(report: Report) -> None:
+    """The inputs alone, for reports without an extract."""
+    report.block("appendix")
+    report.heading(report.t("Origin of the numbers"))
+    files(report)

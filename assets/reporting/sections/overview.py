@@ -203,3 +203,9 @@ def changes(report: Report) -> None:
     ]  # fmt: skip
     report.table(t("Machine|Before MWh|Now MWh|Change %|Change of running time, h"), "lrrrr", "38mm 1fr 1fr 1fr 1.3fr", rows,
                  t("The largest changes of energy, and whether running time explains them"), "tbl-changes")  # fmt: skip
+
+
+@with_data
+def energy_changes(report: Report) -> None:
+    """The same as a part of the energy report."""
+    changes(report)

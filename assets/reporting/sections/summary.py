@@ -9,7 +9,7 @@ from assets.reporting import measures
 from assets.reporting.author import Report
 from assets.reporting.blocks import plain
 from assets.reporting.charts.energy import energy_figures
-from assets.reporting.findings import findings, open_alerts
+from assets.reporting.findings import Finding, findings, open_alerts
 from assets.reporting.sections.opening import with_data
 
 COVERAGE_REQUIRED = 0.995
@@ -22,12 +22,7 @@ def summary(report: Report) -> None:
     report.verdict(verdict(report))
     report.kpis(*key_figures(report))
     report.note(report.t("Lines: the days of the period; point: the last one. Definitions in the glossary."))
-    found = findings(report.run)
-    report.subhead(report.t("Findings"))
-    for number, finding in enumerate(found, start=1):
-        report.finding(number, finding.severity, finding.title, finding.body, finding.evidence)
-    if not found:
-        report.text(report.t("Nothing stands out: no open critical or high alert, no long gap, no rule that fires too often."))
+    _numbered(report, findings(report.run))
     _decisions(report)
     _requirements(report)
 
@@ -82,11 +77,9 @@ def _kpi(report: Report, label: str, value: str, unit: str, trend: Sequence[floa
 
 
 def _compare(report: Report, before: str | None, change: str) -> str:
-    return (
-        report.t("period before {value} · {change}", value=before, change=change)
-        if before is not None
-        else report.t("period before unknown")
-    )
+    if before is None:
+        return report.t("period before unknown")
+    return report.t("period before {value}", value=before) + (f" · {change}" if change else "")
 
 
 def _points(report: Report, now: float | None, before: float | None, places: int = 1) -> str:
@@ -156,3 +149,70 @@ def _share_requirement(report: Report, what: str, limit: str, share: float | Non
     if share is None:
         return [what, limit, "—", {"mark": "unknown", "text": report.t("none raised")}, where]
     return _requirement(report, what, limit, f"{report.w.percent(share, 0)} %", share >= least, where)
+
+
+@with_data
+def machines(report: Report) -> None:
+    """The first page of the weekly equipment report."""
+    report.heading(report.t("Summary"))
+    report.verdict(verdict(report))
+    report.kpis(*key_figures(report))
+    _numbered(report, findings(report.run, with_alarm_quality=False))
+    _decisions(report)
+
+
+@with_data
+def energy(report: Report) -> None:
+    """The first page of the energy report."""
+    run, t, w = report.run, report.t, report.w
+    found = energy_figures(run)
+    report.heading(t("Summary"))
+    if run.total_kwh is None:
+        report.verdict(t("No machine of this report measures its power: **energy is not monitored**."))
+        return
+    used, before, expected = run.total_kwh, run.total_kwh_before, sum(found.expected_kwh)
+    change = f" ({w.signed((used / before - 1) * 100)} %)" if before else ""
+    text = t("The plant used **{used} MWh**{change}; the highest demand was {peak} kW.", used=w.num(used / 1000), change=change, peak=w.num(found.peak_kw))
+    if expected:
+        text += " " + t("Against the baseline that is {difference} %.", difference=w.signed((used / expected - 1) * 100))
+    report.verdict(text)
+    parts = sum(p for p in found.days["parts"] if p is not None)
+    unknown = t("period before unknown")
+    report.kpis(
+        key_figures(report)[2],
+        {"label": t("Peak demand, 15 min"), "value": w.num(found.peak_kw), "unit": "kW", "compare": w.at(found.peak_at) if found.peak_at else "—"},
+        {"label": t("Energy per thousand good parts"), "value": w.num(used / parts * 1000) if parts else "—", "unit": "kWh" if parts else "",
+         "compare": t("{count} good parts", count=w.fixed(parts, 0)) if parts else t("no counter")},
+        {"label": t("Against the baseline"), "value": w.signed((used / expected - 1) * 100) if expected else "—", "unit": "%" if expected else "",
+         "compare": t("R² {r2}, {days} days", r2=w.fixed(found.baseline.r_squared, 2), days=found.baseline.days) if found.baseline else unknown},
+    )  # fmt: skip
+
+
+@with_data
+def alarms(report: Report) -> None:
+    """The first page of the alarm review."""
+    run, t, w, q, before = report.run, report.t, report.w, report.run.quality, report.run.quality_before
+    report.heading(t("Summary"))
+    text = t("**{count} alerts**, {rate} per hour", count=q.total, rate=w.num(q.per_hour))
+    handled = t("one operator can handle that") if q.per_hour <= 6 and q.most_in_10_min <= 10 else t("more than one operator can handle")
+    report.verdict(f"{text}: {handled}.")
+    old = lambda value: _compare(report, value if run.had_data_before else None, "")  # noqa: E731  # one line, used four times
+    seen, late = q.acknowledged_in_time["critical"], q.acknowledged_in_time["high"]
+    report.kpis(
+        {"label": t("Alerts per hour"), "value": w.num(q.per_hour), "unit": "", "compare": old(w.num(before.per_hour))},
+        {"label": t("Most alerts in 10 minutes"), "value": str(q.most_in_10_min), "unit": "", "compare": old(str(before.most_in_10_min))},
+        {"label": t("Critical acknowledged in 10 min"), "value": w.percent(seen, 0), "unit": "%" if seen is not None else "",
+         "compare": old(w.percent(before.acknowledged_in_time["critical"], 0))},
+        {"label": t("High acknowledged in 30 min"), "value": w.percent(late, 0), "unit": "%" if late is not None else "",
+         "compare": old(w.percent(before.acknowledged_in_time["high"], 0))},
+    )  # fmt: skip
+    _numbered(report, [f for f in findings(run, most=6) if "tbl-plant" not in f.evidence])
+    _decisions(report)
+
+
+def _numbered(report: Report, found: Sequence[Finding]) -> None:
+    report.subhead(report.t("Findings"))
+    for number, finding in enumerate(found[:3], start=1):
+        report.finding(number, finding.severity, finding.title, finding.body, finding.evidence)
+    if not found:
+        report.text(report.t("Nothing stands out: no open critical or high alert, no long gap, no rule that fires too often."))
