@@ -137,10 +137,14 @@ def bench(
 ) -> None:
     """Measure one thing; exit code 1 when a budget is missed. `bench list` names the benchmarks."""
     from bench import runner
+    from warehouse.logs import configure_logs
+    from warehouse.settings import Settings
 
     if name == "list":
         print("\n".join(runner.benchmarks()))
         return
+    # To standard error, and warnings only: standard output is the result's, and logging costs what is measured.
+    configure_logs(Settings.load(log_level="WARNING"))
     result = runner.run(name, runner.to_stderr)
     print(runner.as_json(result)) if json_ else runner.print_table(result)
     raise typer.Exit(runner.exit_code(result))
