@@ -8,7 +8,7 @@ import polars as pl
 from sqlalchemy import select
 
 from dashboards import limits
-from dashboards.cache import ask
+from dashboards.cache import ask, ask_lake
 from dashboards.limits import RuleLimit
 from dashboards.resources import installation
 from warehouse.errors import NotFoundError, RetryableError
@@ -132,7 +132,7 @@ def _lines(factory_id: int, alert: AlertRow, start: datetime, end: datetime) -> 
     def load() -> pl.DataFrame:
         return with_gaps(history(inst.lake, factory_id, [alert.device_id], keys, start, end, interval=step), step)
 
-    frame = ask(("around", alert.id, keys), factory_id, 15, load).value
+    frame = ask_lake(("around", alert.id, keys), factory_id, 15, load).value
     return [
         Line(
             known[key], frame.filter(pl.col("parameter") == key), [limit for limit in found.get(key, []) if limit.rule_name == alert.title]

@@ -1,5 +1,7 @@
 """What every page has: the strip at the top that keeps itself fresh, and the thumb bar of phones."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 
 import streamlit as st
@@ -47,6 +49,22 @@ def tabbar(current: str) -> None:
     """Thumb navigation on phones; hidden from 640 px up."""
     items = "".join(ui.link(url, ui.icon(glyph) + word, "on" if key == current else "") for key, url, glyph, word in TABS)
     ui.draw(f'<nav class="tabbar" aria-label="Main">{items}</nav>')
+
+
+@contextmanager
+def loading(name: str, *widths: int) -> Iterator[None]:
+    """Grey bones where the content will be, while it is loaded for the first time on this page; what is there already stays."""
+    key = f"loaded-{name}"
+    if st.session_state.get(key):
+        yield
+        return
+    slot = st.empty()
+    slot.html(ui.bones(*widths))
+    try:
+        yield
+        st.session_state[key] = True
+    finally:
+        slot.empty()
 
 
 def stale_strip(since: str) -> None:

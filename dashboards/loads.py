@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from dashboards.cache import Answer, ask
+from dashboards.cache import Answer, ask, ask_lake
 from dashboards.resources import installation
 from warehouse.errors import RetryableError
 from warehouse.models.alerting import SEVERITIES
@@ -21,9 +21,9 @@ def machines(factory_id: int) -> list[DeviceRow]:
     """All machines, worst first; at most 2 s old."""
     inst = installation()
     offline_after = timedelta(minutes=inst.settings.offline_after_minutes)
-    return ask(
-        ("machines",), factory_id, 2, lambda: device_list(inst.db, factory_id, inst.clock.now(), offline_after, typical(factory_id))
-    ).value
+    # Asked for first: what needs the lake must not hold up what does not.
+    usual = typical(factory_id)
+    return ask(("machines",), factory_id, 2, lambda: device_list(inst.db, factory_id, inst.clock.now(), offline_after, usual)).value
 
 
 def typical(factory_id: int) -> dict[int, float]:
@@ -31,7 +31,7 @@ def typical(factory_id: int) -> dict[int, float]:
     inst = installation()
     now = inst.clock.now()
     try:
-        return ask(("typical",), factory_id, 600, lambda: typical_power_w(inst.lake, factory_id, now - timedelta(days=3), now)).value
+        return ask_lake(("typical",), factory_id, 600, lambda: typical_power_w(inst.lake, factory_id, now - timedelta(days=3), now)).value
     except RetryableError:
         return {}  # machines are then running or silent, never idle: pages say what is missing by themselves
 
@@ -40,11 +40,9 @@ def summary(factory_id: int) -> Answer[Summary]:
     """Energy of today and yesterday among others; at most 30 s old. Raises RetryableError when the lake is away and was never read."""
     inst = installation()
     offline_after = timedelta(minutes=inst.settings.offline_after_minutes)
-    return ask(
-        ("summary",),
-        factory_id,
-        30,
-        lambda: dashboard_summary(inst.db, inst.lake, factory_id, inst.clock.now(), offline_after, machines(factory_id)),
+    rows = machines(factory_id)
+    return ask_lake(
+        ("summary",), factory_id, 30, lambda: dashboard_summary(inst.db, inst.lake, factory_id, inst.clock.now(), offline_after, rows)
     )
 
 
@@ -57,7 +55,7 @@ def power_two_days(factory_id: int, timezone: str) -> Answer[pl.DataFrame]:
         start = (local_midnight(now, timezone) - timedelta(hours=12)).replace(hour=0).astimezone(UTC)
         return power_by_device(inst.lake, factory_id, start, now, POWER_STEP)
 
-    return ask(("power_two_days",), factory_id, 30, load)
+    return ask_lake(("power_two_days",), factory_id, 30, load)
 
 
 def on_grid(frame: pl.DataFrame, column: str, start: datetime, step: timedelta, count: int) -> list[float | None]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from dashboards import limits
-from dashboards.cache import Answer, ask
+from dashboards.cache import Answer, ask, ask_lake
 from dashboards.limits import RuleLimit
 from dashboards.loads import bucket_start, on_grid
 from dashboards.resources import installation
@@ -64,7 +64,7 @@ def usual(factory_id: int, device_id: int, now: datetime) -> dict[str, UsualRang
     """What is usual, from the last 7 days; at most 15 min old."""
     inst = installation()
     try:
-        return ask(
+        return ask_lake(
             ("usual", device_id), factory_id, 900, lambda: usual_ranges(inst.lake, factory_id, device_id, now - timedelta(days=7), now)
         ).value
     except RetryableError:
@@ -82,7 +82,7 @@ def last_hour(factory_id: int, device_id: int, keys: tuple[str, ...], now: datet
         return {str(key): on_grid(rows, "mean", start, minute, SPARK_MINUTES + 1) for (key,), rows in frame.group_by("parameter")}
 
     try:
-        return ask(("last_hour", device_id, keys), factory_id, 20, load).value
+        return ask_lake(("last_hour", device_id, keys), factory_id, 20, load).value
     except RetryableError:
         return {}
 
@@ -99,7 +99,7 @@ def past(factory_id: int, device_id: int, keys: Sequence[str], span: str, now: d
         return with_gaps(history(inst.lake, factory_id, [device_id], wanted, start, end, interval=step), step), start, end
 
     lifetime_s = min(max(step.total_seconds(), 3), 60)
-    answer: Answer[tuple[pl.DataFrame, datetime, datetime]] = ask(("past", device_id, wanted, span), factory_id, lifetime_s, load)
+    answer: Answer[tuple[pl.DataFrame, datetime, datetime]] = ask_lake(("past", device_id, wanted, span), factory_id, lifetime_s, load)
     frame, start, end = answer.value
     return Past(frame, start, end, step, answer.is_stale)
 
@@ -118,7 +118,7 @@ def energy_today_kwh(factory_id: int, device_id: int, midnight: datetime) -> flo
     """What the machine used since midnight; None when it measures no power or the lake is away. At most 30 s old."""
     inst = installation()
     try:
-        found = ask(("energy_today",), factory_id, 30, lambda: energy_kwh(inst.lake, factory_id, midnight, inst.clock.now())).value
+        found = ask_lake(("energy_today",), factory_id, 30, lambda: energy_kwh(inst.lake, factory_id, midnight, inst.clock.now())).value
     except RetryableError:
         return None
     return found.get(device_id)

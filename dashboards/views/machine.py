@@ -86,7 +86,8 @@ def history(device_id: int) -> None:
         return
     chosen = choice(numeric, live, device_id)
     try:
-        past = machine_data.past(who.factory_id, device_id, [*chosen, POWER], span, local.now)
+        with frame.loading(f"history-{device_id}", 38, 92, 84, 88, 61):
+            past = machine_data.past(who.factory_id, device_id, [*chosen, POWER], span, local.now)
     except RetryableError:
         ui.draw(
             ui.state_panel(

@@ -99,7 +99,8 @@ def draw(data: Data, wanted: Filters, local: Local, page: int) -> None:
 def live() -> None:
     """The filters and the list; draws again by itself."""
     who, local = session.identity(), session.local()
-    data = load(who.factory_id, who.timezone, local)
+    with frame.loading("machines", 62, 100, 92, 100, 84, 92):
+        data = load(who.factory_id, who.timezone, local)
     with st.container(key="card-machines"):
         wanted = filters(data.machines)
         pages = (len(matching(data.machines, wanted)) - 1) // PAGE_SIZE + 1

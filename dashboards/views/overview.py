@@ -103,7 +103,9 @@ def draw(data: Data, local: Local) -> None:
 def live() -> None:
     """Loads and draws again by itself."""
     local = session.local()
-    draw(load(session.identity().factory_id, session.identity().timezone, local), local)
+    with frame.loading("overview", 100, 100, 62, 100, 84, 92):
+        data = load(session.identity().factory_id, session.identity().timezone, local)
+    draw(data, local)
 
 
 frame.header("Overview")

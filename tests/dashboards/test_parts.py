@@ -11,6 +11,7 @@ from dashboards import cache, charts, loads, machine_data, resources, ui
 from dashboards.cache import Memory
 from dashboards.fmt import Local
 from dashboards.limits import limits_of
+from tests.helpers import wait_until
 from warehouse.clock import ManualClock
 from warehouse.errors import LakeBusyError
 from warehouse.models.alerting import Rule
@@ -143,6 +144,43 @@ def test_an_older_answer_is_given_marked_while_asking_fails(memory: Memory) -> N
     kept = memory.ask("key", 0, fails)
     assert (kept.value, kept.is_stale, kept.loaded_at) == (1, True, START)
     assert not memory.ask("key", 0, lambda: 2).is_stale
+
+
+def test_nobody_waits_long_for_an_answer_that_does_not_come_and_it_is_there_when_it_does(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "PATIENCE_S", 0.1)
+    gate = threading.Event()
+
+    def slow() -> int:
+        gate.wait(10)
+        return 7
+
+    with pytest.raises(LakeBusyError):
+        memory.ask("key", 60, slow)
+    gate.set()
+    assert wait_until(lambda: memory._entries["key"].answer, 5)
+    assert memory.ask("key", 60, slow).value == 7
+
+
+def test_after_the_lake_failed_other_questions_to_it_are_not_tried_for_a_moment(memory: Memory) -> None:
+    def fails() -> int:
+        raise LakeBusyError("away")
+
+    asked: list[int] = []
+    with pytest.raises(LakeBusyError):
+        memory.ask("one", 0, fails, needs_lake=True)
+    with pytest.raises(LakeBusyError):
+        memory.ask("two", 0, lambda: asked.append(1), needs_lake=True)
+    memory.ask("live", 0, lambda: asked.append(2))
+    assert asked == [2]
+
+
+def test_an_answer_may_need_other_answers(memory: Memory) -> None:
+    def nested(depth: int) -> int:
+        return 1 + memory.ask(depth, 60, lambda: nested(depth + 1)).value if depth < 20 else 0
+
+    assert memory.ask("outer", 60, lambda: nested(0)).value == 20
 
 
 def test_answers_of_one_factory_are_not_those_of_another(memory: Memory) -> None:
