@@ -66,7 +66,7 @@ def cover(report: Report) -> None:
 def contents(report: Report) -> None:
     """Contents with page numbers, lists of figures and tables, and how to read signs and numbers."""
     t = report.t
-    report.block("contents")
+    report.block("contents", text=t("Contents"))
     report.block("lists")
     report.subhead(t("How to read this report"))
     rows = [
