@@ -58,8 +58,8 @@ def _run_parts(
     try:
         supervisor.start(parts.stages(settings, found, demo=demo), stop)
         if not stop.is_set():
-            addresses.write_text(json.dumps(asdict(found)))
             announce(console, settings, found, demo=demo, started_in_s=time.monotonic() - began)
+            addresses.write_text(json.dumps(asdict(found)))
             supervisor.watch(stop)
     except PartFailedError as problem:
         console.print(problem.message, style="bold red", markup=False, highlight=False)
