@@ -1,6 +1,7 @@
 """Signing in and out: plain HTML and plain POSTs, outside Streamlit, so that they work before anything else does."""
 
 import string
+from collections.abc import Sequence
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +22,8 @@ from warehouse.installation import Installation
 LONGEST_FORM_BYTES: Final = 16_384
 REFUSED: Final = "Factory, e-mail or password is not right. After 5 wrong tries an account pauses for a minute, then longer."
 FOREIGN: Final = "That form came from another site. Please sign in here."
+LAST_FACTORY: Final = "factoryops_factory"
+LAST_FACTORY_S: Final = 365 * 24 * 3600
 log = structlog.get_logger()
 
 
@@ -55,7 +58,7 @@ class SignInPage:
         wanted = safe_next(request.query_params.get("next"))
         if await self.sessions.check(token_of(request.scope), is_use=True) is not None:
             return RedirectResponse(wanted, 303, headers={"cache-control": "no-store"})
-        return await self._page(next_=wanted)
+        return await self._page(next_=wanted, chosen=request.cookies.get(LAST_FACTORY, ""))
 
     async def enter(self, request: Request) -> Response:
         """Checks the password: 303 with the cookie, or the form again with 401."""
@@ -85,6 +88,10 @@ class SignInPage:
         answer = RedirectResponse(wanted, 303, headers={"cache-control": "no-store"})
         # Ends with the browser or with the row, whichever comes first.
         answer.set_cookie(COOKIE, opened.token, httponly=True, samesite="lax", secure=self._is_tls(request), path="/")
+        # No secret: only so that the next sign-in on this browser begins with the same factory.
+        answer.set_cookie(
+            LAST_FACTORY, choice, max_age=LAST_FACTORY_S, httponly=True, samesite="lax", secure=self._is_tls(request), path=SIGN_IN
+        )
         return answer
 
     async def leave(self, request: Request) -> Response:
@@ -121,7 +128,7 @@ class SignInPage:
         hours = self.installation.settings.jwt_expiry_hours
         page = self._template.substitute(
             problem=f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else "",
-            factories="".join(_option(choice, chosen) for choice in choices),
+            factories=_options(choices, chosen),
             email=escape(email, quote=True),
             next=escape(next_, quote=True),
             focus_email="" if email else "autofocus",
@@ -137,6 +144,13 @@ class SignInPage:
             "x-content-type-options": "nosniff",
         }
         return HTMLResponse(page, status, headers=headers)
+
+
+def _options(choices: Sequence[FactoryChoice], chosen: str) -> str:
+    """Nothing is chosen for a person who never signed in here, unless there is only one: a wrong first choice looks like a wrong password."""
+    known = len(choices) == 1 or any(str(choice.id) == chosen for choice in choices)
+    asked = "" if known else '<option value="" disabled selected hidden>Choose your factory</option>'
+    return asked + "".join(_option(choice, chosen) for choice in choices)
 
 
 def _option(choice: FactoryChoice, chosen: str) -> str:

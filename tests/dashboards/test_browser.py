@@ -160,6 +160,7 @@ def test_signing_out_ends_every_open_tab(person: Person) -> None:
 
 def test_a_wrong_password_says_so(person: Person) -> None:
     person.go("/session/login")
+    person.page.select_option("[name=factory]", str(person.server.plants.north.person.factory_id))
     person.page.fill("[name=email]", person.server.plants.north.person.email)
     person.page.fill("[name=password]", "wrong")
     person.page.click("button")

@@ -115,6 +115,20 @@ def test_a_wrong_password_is_refused_in_words_and_keeps_the_e_mail(wall: Wall) -
     assert "set-cookie" not in answer.headers
 
 
+def test_with_several_factories_none_is_chosen_until_somebody_signed_in(wall: Wall, password_hash: str) -> None:
+    chosen = f'value="{wall.person.factory_id}" selected'
+    assert "Choose your factory" not in wall.browser.get(SIGN_IN).text
+    add_person(wall.installation.db, password_hash, "another")
+    first = wall.browser.get(SIGN_IN).text
+    assert "Choose your factory" in first
+    assert chosen not in first
+    wall.sign_in()
+    wall.browser.post("/session/logout", headers={"origin": "http://plant.example"})
+    again = wall.browser.get(SIGN_IN).text
+    assert "Choose your factory" not in again
+    assert chosen in again
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"factory": "abc"}, {"factory": "99999999999999"}, {"factory": ""}, {"email": '"><script>'}, {"password": "x" * 5000}, {"email": ""}],
