@@ -147,7 +147,7 @@ class SignInPage:
 
 
 def _options(choices: Sequence[FactoryChoice], chosen: str) -> str:
-    """Nothing is chosen for a person who never signed in here, unless there is only one: a wrong first choice looks like a wrong password."""
+    """Nothing is chosen for a new visitor unless there is only one: a wrong first choice looks like a wrong password."""
     known = len(choices) == 1 or any(str(choice.id) == chosen for choice in choices)
     asked = "" if known else '<option value="" disabled selected hidden>Choose your factory</option>'
     return asked + "".join(_option(choice, chosen) for choice in choices)
