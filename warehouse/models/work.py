@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from warehouse.models.base import Base, OwnedByFactory, utc_now
@@ -42,11 +42,12 @@ class AnalyticsJob(OwnedByFactory, Base):
 
 
 class Report(OwnedByFactory, Base):
-    """A report over some machines and a period, in one format."""
+    """A report over some machines and a period. `format` is the file that a download gives; `also` are further formats of the same run."""
 
     __tablename__ = "reports"
     __table_args__ = (
         Index(None, "factory_id", "status"),
+        UniqueConstraint("schedule_id", "due_at"),
         CheckConstraint(f"status IN {STATUSES}", name="status"),
         CheckConstraint(f"format IN {REPORT_FORMATS}", name="format"),
     )
@@ -66,3 +67,17 @@ class Report(OwnedByFactory, Base):
     error_message: Mapped[str | None] = mapped_column(Text)
     expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    report_type: Mapped[str] = mapped_column(String(30), default="compliance")
+    also: Mapped[list[str] | None] = mapped_column(JSON)
+    language: Mapped[str] = mapped_column(String(5), default="en")
+    schedule_id: Mapped[int | None] = mapped_column(ForeignKey("report_schedules.id", ondelete="SET NULL"))
+    due_at: Mapped[datetime | None]
+    """Which occurrence of its schedule this report is."""
+    progress_percent: Mapped[float] = mapped_column(default=0)
+    stage: Mapped[str | None] = mapped_column(String(100))
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    snapshot_id: Mapped[int | None] = mapped_column(BigInteger)
+    """State of the lake that it was made from; kept while the report is kept."""
+    data_sha256: Mapped[str | None] = mapped_column(String(64))
+    run_label: Mapped[str | None] = mapped_column(String(100))
