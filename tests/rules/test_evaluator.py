@@ -362,3 +362,18 @@ def test_the_cursor_of_a_log_that_was_trimmed_goes_on(database: Database, manual
     land(database, readings(factory, device, [(1, {"spindle_temp": 85})]))
     evaluator(database, manual_clock).step()
     assert alert_seconds(database) == [0, 1]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 20])
+def test_how_many_batches_a_step_takes_changes_nothing(
+    database: Database, manual_clock: ManualClock, plant: tuple[int, int], limit: int
+) -> None:
+    """Late readings included: evaluation is a function of the log, so a process that died may go on with other steps."""
+    factory, device = plant
+    add_rule(database, factory, BOTH, cooldown_minutes=0.1)
+    rows = [(i * 2.0 - (7 if i % 5 == 0 else 0), {"spindle_temp": 70 + i * 7 % 20, "coolant_flow": 2 + i * 3 % 7}) for i in range(4, 40)]
+    land(database, *(readings(factory, device, [row]) for row in rows))
+    one = evaluator(database, manual_clock)
+    while one.step(limit).batches:
+        pass
+    assert alert_seconds(database) == [3, 28, 34, 56, 62]
