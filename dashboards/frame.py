@@ -55,10 +55,11 @@ def tabbar(current: str) -> None:
 def loading(name: str, *widths: int) -> Iterator[None]:
     """Grey bones where the content will be, while it is loaded for the first time on this page; what is there already stays."""
     key = f"loaded-{name}"
+    # Always there, if empty: a part that comes and goes would move all that follows, and Streamlit would lose some of it.
+    slot = st.empty()
     if st.session_state.get(key):
         yield
         return
-    slot = st.empty()
     slot.html(ui.bones(*widths))
     try:
         yield

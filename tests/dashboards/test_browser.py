@@ -243,3 +243,13 @@ def test_pages_may_not_be_framed_and_are_never_answered_from_an_old_copy(person:
     assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
     assert "/assets/app.css?v=" in answer.text
     assert "etag" not in answer.headers
+
+
+def test_an_open_page_keeps_all_its_parts_while_it_refreshes(person: Person) -> None:
+    person.sign_in()
+    person.go("/")
+    person.page.wait_for_selector(".cards .card")
+    person.page.wait_for_timeout(11_000)  # two refreshes
+    assert person.page.locator(".cards .card").count() == 4
+    assert person.page.locator(".mrow").count() == 3
+    assert person.page.locator(".bone").count() == 0
