@@ -100,6 +100,7 @@ class Mosquitto:
     def start(self) -> Self:
         """Writes the files and starts the process. Raises PermanentError when it does not listen within 10 s."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _require_free(self.host, self.port)
         user = getpass.getuser()
         self._write(broker_files.CONFIGURATION, broker_files.configuration(self._folder, self.host, self.port, user))
         self._write(broker_files.PERMISSIONS, broker_files.permissions(INGESTER_USER))
@@ -108,9 +109,7 @@ class Mosquitto:
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)  # noqa: PLW1509  # one thread, no locks taken
         if not _until(lambda: not self.is_running or _answers(self.host, self.port), STARTS_WITHIN_S) or not self.is_running:
             self.stop()
-            raise PermanentError(
-                f"mosquitto did not start on {self.host}:{self.port}; its reason is in the log above. Is the port taken?", port=self.port
-            )
+            raise PermanentError(f"mosquitto did not start on {self.host}:{self.port}; its reason is in the log above", port=self.port)
         return self
 
     @property
@@ -170,7 +169,7 @@ def start(settings: Settings, db: Database) -> Broker:
         advice="apt-get install mosquitto, or set MQTT_BROKER_HOST",
     )
     # Imported only where it is needed: it takes a second and most installations never use it.
-    from ingest.trial_broker import TrialBroker  # noqa: PLC0415
+    from ingest.trial_broker import TrialBroker  # noqa: PLC0415  # see above
 
     return TrialBroker(settings, Accounts(settings, db)).start()
 
@@ -201,6 +200,17 @@ def run_broker(settings: Settings, stop: threading.Event | None = None) -> None:
 def _die_with_parent() -> None:
     """In the child: ask the kernel for SIGTERM when our process is gone, however it went; without it the port would stay taken."""
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Whoever else listens there would be taken for our broker."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as taken:
+            advice = "stop what uses it, or set MQTT_BROKER_PORT"
+            raise PermanentError(f"the broker cannot listen on {host}:{port} ({taken.strerror}); {advice}", port=port) from taken
 
 
 def _answers(host: str, port: int) -> bool:

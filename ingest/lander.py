@@ -125,7 +125,7 @@ class Lander:
         seen = self._due_signs(decoded.seen_us)
         with system_session(self._db, "land messages", write=True) as session:
             if newest is not None:
-                found = self._write_readings(session, decoded, newest, len(messages), now)
+                found = self._write_readings(session, decoded, newest, messages, now)
             latest.touch_devices(session, seen)
             recorded = self._bounds.admit(decoded.letters)
             dead_letters.record(session, recorded)
@@ -135,25 +135,34 @@ class Lander:
         self._count(decoded, messages, len(recorded), now)
 
     def _write_readings(
-        self, session: Session, decoded: Decoded, newest: pl.DataFrame, message_count: int, now: datetime
+        self, session: Session, decoded: Decoded, newest: pl.DataFrame, messages: Sequence[Incoming], now: datetime
     ) -> list[tuple[int, str]]:
         discovery = discover(newest, self.registry.parameters, self.registry.parameter_counts, now)
         if discovery.refused:
-            newest = self._without(decoded, newest, discovery.refused)
+            newest = self._without(decoded, newest, discovery.refused, messages)
         if not decoded.readings.height:
             return []
         # First, because on PostgreSQL it takes the lock that keeps two ingesters from waiting for each other's rows.
-        landing.append(session, decoded.readings, message_count, now)
+        landing.append(session, decoded.readings, len(messages), now)
         latest.move_forward(session, newest)
         latest.add_parameters(session, discovery.rows)
         return [(row["device_id"], row["parameter_key"]) for row in discovery.rows]
 
-    def _without(self, decoded: Decoded, newest: pl.DataFrame, refused: list[tuple[int, str]]) -> pl.DataFrame:
-        """Takes parameters that are too many out of a flush, and notes for each device that they were."""
+    def _without(
+        self, decoded: Decoded, newest: pl.DataFrame, refused: list[tuple[int, str]], messages: Sequence[Incoming]
+    ) -> pl.DataFrame:
+        """Takes parameters that are too many out of a flush; one dead letter for each device names some of them."""
         gone = pl.DataFrame(refused, schema={"device_id": pl.Int32, "parameter": pl.String}, orient="row")
         decoded.readings = decoded.readings.join(gone, on=["device_id", "parameter"], how="anti", maintain_order="left")
-        log.warning("too_many_parameters", devices=sorted({device_id for device_id, _ in refused}), parameters=len(refused))
-        self._figures.dead_letters.labels(reasons.TOO_MANY_PARAMETERS).inc(len(refused))
+        places = self.registry.directory.places
+        senders = {places[message.topic].device_id: message for message in messages if message.topic in places}
+        for (device_id,), names in gone.group_by("device_id", maintain_order=True):
+            message = senders[device_id]
+            detail = f"{names.height} parameters too many, such as {', '.join(names['parameter'].head(5))}"
+            place = places[message.topic]
+            decoded.letters.append(
+                Letter(message, reasons.TOO_MANY_PARAMETERS, detail, place.factory_id, place.device_id, message.topic.split("/")[3])
+            )
         return newest.join(gone, on=["device_id", "parameter"], how="anti", maintain_order="left")
 
     def _due_signs(self, seen_us: dict[int, int]) -> dict[int, datetime]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.broker import Mosquitto
 from ingest.device_keys import hash_device_key
@@ -82,7 +83,7 @@ class Machine:
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
 
-    def _on_connect(self, _client: object, _data: object, _flags: object, code: mqtt.ReasonCode, _properties: object) -> None:
+    def _on_connect(self, _client: object, _data: object, _flags: object, code: ReasonCode, _properties: object) -> None:
         self.refused = str(code) if code.is_failure else ""
 
     @property
