@@ -1,112 +1,114 @@
-"""Rollups of readings: minutes and hours, a partition a day (UTC), for all factories at once.
+"""Rollups of readings: minutes, five minutes, hours and days, a partition a factory and day.
 
-readings of a day (or of the hours that changed) --> warehouse.rollups.replace_window --> rollup_1m, rollup_1h
+    loads mark hours --sensor, once a minute--> run of `rollup` when a marked hour has ended --> warehouse.rollups.roll_up
+
+The assets can also be materialised partition by partition, by hand or as a backfill: the same windows, replaced again.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from warehouse.errors import LakeBusyError
+from warehouse.factories import factory_zones
 from warehouse.installation import Installation
-from warehouse.rollups import by_day, replace_window, touched_hours, windows
+from warehouse.rollups import all_marks, is_due, local_day_end, replace_window, roll_up, squeeze_marks
+from warehouse.tables import ROLLUP_LEVELS
 
+FACTORIES = dg.DynamicPartitionsDefinition(name="factories")
 DAYS = dg.DailyPartitionsDefinition(start_date="2020-01-01", end_offset=1)
-"""Today is a partition as well: it is what people look at."""
-MOST_DAYS_BY_HOUR = 3
-"""When more days changed, as after a month of history was brought in, hours are computed for all of them and minutes for the last ones."""
-OVERLAP = timedelta(minutes=2)
-"""Readings may reach the lake a little out of the order of their arrival; computing a window again changes nothing."""
-LEVELS = ("1m", "1h")
+PARTITIONS = dg.MultiPartitionsDefinition({"day": DAYS, "factory": FACTORIES})
+MOST_EVENTS = 20
+"""A backlog of weeks is one run, not a thousand entries in the event log."""
+POOL = "rollups"
+_NAMES = {"1m": "minute", "5m": "five minutes", "1h": "hour", "1d": "day of the factory"}
 
 
-class ChangedHours(dg.Config):
-    """Which hours of the partition to compute."""
-
-    hours: list[str] = []  # noqa: RUF012  # pydantic copies defaults
-    """ISO 8601 with offset; empty means the whole partition."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A run to ask for: whole days from `first` to `last`, or some hours of one day."""
-
-    first: date
-    last: date
-    hours: tuple[datetime, ...] = ()
-    levels: tuple[str, ...] = LEVELS
-
-
-def requests_for(hours: Iterable[datetime]) -> list[Request]:
-    """The runs that bring rollups up to date when these hours (UTC) changed."""
-    by_day: dict[date, list[datetime]] = defaultdict(list)
-    for hour in hours:
-        by_day[hour.date()].append(hour)
-    days = sorted(by_day)
-    if len(days) > MOST_DAYS_BY_HOUR:
-        # Minutes of a month are more rows than its readings.
-        return [Request(days[0], days[-1], levels=("1h",)), *(Request(day, day, levels=("1m",)) for day in days[-2:])]
-    return [Request(day, day, tuple(by_day[day])) for day in days]
-
-
-def _rollup_asset(level: str) -> dg.AssetsDefinition:
-    @dg.asset(
-        name=f"rollup_{level}",
-        partitions_def=DAYS,
-        group_name="rollups",
-        kinds={"ducklake"},
-        description=f"Count, least, greatest, mean, sum, first and last of each parameter a {'minute' if level == '1m' else 'hour'}.",
-    )
-    def rollup(
-        context: dg.AssetExecutionContext, config: ChangedHours, installation: dg.ResourceParam[Installation]
-    ) -> dg.MaterializeResult:
-        whole = context.partition_time_window
-        chosen = windows(map(datetime.fromisoformat, config.hours)) or by_day(whole.start.astimezone(UTC), whole.end.astimezone(UTC))
-        rows = sum(replace_window(installation.lake, level, start, end) for start, end in chosen)
-        return dg.MaterializeResult(metadata={"dagster/partition_row_count": rows, "windows": len(chosen), "whole_days": not config.hours})
-
-    return rollup
+@dg.multi_asset(
+    name="rollups_of_a_day",
+    specs=[
+        dg.AssetSpec(
+            f"rollup_{level}",
+            partitions_def=PARTITIONS,
+            group_name="rollups",
+            kinds={"ducklake", "polars"},
+            description=f"Count, least, greatest, sum, first, last and time integral of each parameter a {_NAMES[level]}.",
+        )
+        for level in ROLLUP_LEVELS
+    ],
+    can_subset=True,
+    pool=POOL,
+)
+def rollups_of_a_day(context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]) -> Iterator[dg.MaterializeResult]:
+    """Every level of one factory's day, replaced from the readings: twice is the same as once."""
+    keys = context.partition_key.keys_by_dimension
+    zones = {slug: (factory_id, zone) for factory_id, (slug, zone) in factory_zones(installation.db).items()}
+    factory_id, zone = zones[keys["factory"]]
+    for level in ROLLUP_LEVELS:
+        key = dg.AssetKey(f"rollup_{level}")
+        if key in context.selected_asset_keys:
+            start, end = day_window(date.fromisoformat(keys["day"]), zone if level == "1d" else "UTC")
+            rows = replace_window(installation.lake, level, start, end, factory_id, zone)
+            yield dg.MaterializeResult(asset_key=key, metadata={"dagster/partition_row_count": rows})
 
 
-ROLLUPS = [_rollup_asset(level) for level in LEVELS]
-rollup_job = dg.define_asset_job(
-    "rollup", selection=dg.AssetSelection.assets(*ROLLUPS), executor_def=dg.in_process_executor,
-    description="Computes rollups of the days or hours that were asked for.",
-)  # fmt: skip
+def day_window(day: date, timezone: str) -> tuple[datetime, datetime]:
+    """Begin and end (UTC) of a day in a time zone; pure."""
+    begin = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+    return begin, local_day_end(begin, timezone)
+
+
+@dg.op(out=dg.Out(dg.Nothing), pool=POOL, description="Mends the rollups of every marked hour and day that has ended.")
+def roll_up_marked(context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]) -> None:
+    """Tells the assets which of their partitions were made anew."""
+    zones = factory_zones(installation.db)
+    done = roll_up(installation.lake, installation.clock.now(), {factory_id: zone for factory_id, (_, zone) in zones.items()})
+    context.add_output_metadata({"hours": done.hours, "days": done.days, "rows": done.rows, "marks_waiting": done.waiting})
+    for factory_id, day in done.partitions[-MOST_EVENTS:]:
+        if factory_id in zones:
+            partition = dg.MultiPartitionKey({"day": str(day), "factory": zones[factory_id][0]})
+            for level in ROLLUP_LEVELS:
+                context.log_event(dg.AssetMaterialization(asset_key=f"rollup_{level}", partition=partition))
+
+
+@dg.job(executor_def=dg.in_process_executor, description="Brings rollups up to date with the readings.")
+def rollup() -> None:
+    """One step."""
+    roll_up_marked()
 
 
 @dg.sensor(
-    job=rollup_job,
-    minimum_interval_seconds=300,
+    # By name: by object Dagster makes the sensor anew, with a warning.
+    job_name="rollup",
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asks for the rollups of every hour for which readings reached the lake, late ones too. Cursor: the newest arrival seen.",
+    description="Starts the rollup when an hour for which readings came has ended; late and replayed readings mark old hours again.",
 )
 def rollup_sensor(context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]) -> dg.SensorResult | dg.SkipReason:
-    """What arrived since the last look?"""
-    seen = datetime.fromisoformat(context.cursor) if context.cursor else datetime(1970, 1, 1, tzinfo=UTC)
+    """What is marked, and has it ended?"""
+    known = context.instance.get_dynamic_partitions("factories")
+    slugs = [slug for slug, _ in factory_zones(installation.db).values() if slug not in known]
+    added = [FACTORIES.build_add_request(slugs)] if slugs else []
     try:
-        hours, newest = touched_hours(installation.lake, seen - OVERLAP if context.cursor else seen)
+        squeeze_marks(installation.lake)
+        marks = all_marks(installation.lake)
     except LakeBusyError as away:
         return dg.SkipReason(away.message)
-    if newest is None or newest <= seen:
-        return dg.SkipReason("nothing new in the lake")
-    return dg.SensorResult(run_requests=[_run_request(asked, newest) for asked in requests_for(hours)], cursor=newest.isoformat())
+    if not is_due(marks, installation.clock.now()):
+        return dg.SensorResult(skip_reason=f"{marks.rows.height} marks, all of what is still running", dynamic_partitions_requests=added)
+    running = context.instance.get_runs_count(dg.RunsFilter(job_name=rollup.name, statuses=UNFINISHED))
+    if running:
+        return dg.SensorResult(skip_reason="a rollup is at work", dynamic_partitions_requests=added)
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=str(marks.seen))], dynamic_partitions_requests=added)
 
 
-def _run_request(asked: Request, newest: datetime) -> dg.RunRequest:
-    # The same arrival never asks twice, also when a tick's cursor could not be saved.
-    key = f"{asked.first}:{'+'.join(asked.levels)}:{newest.isoformat()}"
-    chosen = [asset for level, asset in zip(LEVELS, ROLLUPS, strict=True) if level in asked.levels]
-    selection = [asset.key for asset in chosen]
-    config = {"config": {"hours": [hour.isoformat() for hour in asked.hours]}}
-    run_config = {"ops": {asset.key.to_python_identifier(): config for asset in chosen}}
-    if asked.first == asked.last:
-        return dg.RunRequest(run_key=key, partition_key=str(asked.first), run_config=run_config, asset_selection=selection)
-    days = {"dagster/asset_partition_range_start": str(asked.first), "dagster/asset_partition_range_end": str(asked.last)}
-    return dg.RunRequest(run_key=key, tags=days, run_config=run_config, asset_selection=selection)
-
-
-defs = dg.Definitions(assets=ROLLUPS, jobs=[rollup_job], sensors=[rollup_sensor])
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+ROLLUPS = [rollups_of_a_day]
+defs = dg.Definitions(assets=ROLLUPS, jobs=[rollup], sensors=[rollup_sensor])

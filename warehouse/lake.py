@@ -21,9 +21,11 @@ from polars import selectors
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from warehouse.errors import LakeBusyError, LeaseLostError, TenancyError
+from warehouse.lake_upgrade import upgrade_tables
+from warehouse.marks import add_marks, marks_of
 from warehouse.readings import KEY, READINGS, UTC_TIME
 from warehouse.settings import Settings
-from warehouse.tables import LAKE, LOADER_PROGRESS, READABLE, TELEMETRY, ensure_tables
+from warehouse.tables import LAKE, LOADER_PROGRESS, READABLE, SHAPES, TELEMETRY
 
 WRITE_LOCK_TIMEOUT_S: Final = 30
 READ_RETRY_S: Final = 5
@@ -103,16 +105,20 @@ class Lake:
     def append(self, readings: pl.DataFrame, loader: tuple[str, int] | None = None, *, after: int | None = None) -> None:
         """Adds READINGS, sorted, in one transaction with the loader's cursor (shard, position). Does not look for repeats.
 
+        Marks the hours whose rollups they change (`warehouse.marks`). The moment of receipt is kept to the millisecond.
         With `after`, raises LeaseLostError and writes nothing when the cursor does not stand there: another loader was at work.
         """
         ordered = readings.select(READINGS.names()).cast(READINGS).sort("factory_id", "device_id", "parameter", "ts")
+        delay_ms = (pl.col("received_at") - pl.col("ts")).dt.total_milliseconds().alias("delay_ms")
+        stored, marks = ordered.select(READINGS.names()[:-1]).with_columns(ordered.select(delay_ms)), marks_of(ordered)
         with self.writer() as cursor:
             if loader is not None and after is not None:
                 _require_position(cursor, loader[0], after)
             if ordered.height:
-                cursor.register("incoming", ordered.to_arrow())
+                cursor.register("incoming", stored.to_arrow())
                 cursor.execute(f"INSERT INTO {LAKE}.{TELEMETRY} SELECT * FROM incoming")
                 cursor.unregister("incoming")
+                add_marks(cursor, marks)
             if loader is not None:
                 cursor.execute(f"INSERT INTO {LAKE}.{LOADER_PROGRESS} VALUES (?, ?)", list(loader))
 
@@ -177,7 +183,7 @@ class Lake:
         root.execute("SET TimeZone = 'UTC'")
         is_new = self._prepare_folder()
         root.execute(f"ATTACH '{self._address()}' AS {LAKE} ({self._attach_options()})")
-        ensure_tables(root)
+        upgrade_tables(root)
         if is_new:
             # In this order: a crash between them makes the next start look at a lake that is complete, and mark it again.
             (self._catalog_path.parent / MARKER).touch()
@@ -278,8 +284,8 @@ class LakeReader:
         As common table expressions, because a view would cost a statement of its own (5 ms) for each; not materialised, so that
         filters still reach the files.
         """
-        own = f"SELECT * EXCLUDE (factory_id) FROM {LAKE}.%s{self._at} WHERE factory_id = {self._factory_id}"
-        named = ", ".join(f"{table} AS NOT MATERIALIZED ({own % table})" for table in READABLE if table in sql)
+        own = f"SELECT %s FROM {LAKE}.%s{self._at} WHERE factory_id = {self._factory_id}"
+        named = ", ".join(f"{table} AS NOT MATERIALIZED ({own % (SHAPES[table].visible, table)})" for table in READABLE if table in sql)
         body = sql.strip()
         if not named:
             return body

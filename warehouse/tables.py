@@ -1,5 +1,6 @@
 """The tables of the lake: what they hold, how they are laid out, and how they come to be."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import duckdb
@@ -7,37 +8,110 @@ import duckdb
 LAKE: Final = "lake"
 TELEMETRY: Final = "telemetry"
 LOADER_PROGRESS: Final = "loader_progress"
-ROLLUP_LEVELS: Final = {"1m": "1 minute", "1h": "1 hour"}
-"""Rollup levels that are kept, as DuckDB intervals; the table of a level is `rollup_<level>`."""
+TOUCHED: Final = "touched"
+KEPT_FROM: Final = "kept_from"
+LAKE_VERSION: Final = "lake_version"
+VERSION: Final = 2
+"""Shape of the tables that this program writes; `warehouse.lake_upgrade` brings older ones to it."""
+ROLLUP_LEVELS: Final = {"1m": "1 minute", "5m": "5 minutes", "1h": "1 hour", "1d": "1 day"}
+"""Rollup levels that are kept, as DuckDB intervals; the table of a level is `rollup_<level>`. Days are those of the factory's time zone."""
 
-_SERIES: Final = "factory_id INTEGER, device_id INTEGER, parameter VARCHAR"
-_ROLLUP_COLUMNS: Final = (
-    f"{_SERIES}, bucket TIMESTAMPTZ, count BIGINT, min DOUBLE, max DOUBLE, mean DOUBLE, sum DOUBLE, first DOUBLE, last DOUBLE"
-)
-_DDL: Final = {
-    TELEMETRY: f"{_SERIES}, ts TIMESTAMPTZ, value DOUBLE, text VARCHAR, received_at TIMESTAMPTZ",
-    # Only ever appended: a row of a few bytes goes into the catalog with the commit and costs no file. The newest one counts.
-    LOADER_PROGRESS: "shard VARCHAR, position BIGINT",
-    **{f"rollup_{level}": _ROLLUP_COLUMNS for level in ROLLUP_LEVELS},
+_SERIES: Final = {"factory_id": "INTEGER", "device_id": "INTEGER", "parameter": "VARCHAR"}
+_ROLLUP: Final = {
+    **_SERIES,
+    "bucket": "TIMESTAMPTZ",
+    "count": "BIGINT",
+    "min": "DOUBLE",
+    "max": "DOUBLE",
+    "sum": "DOUBLE",
+    "first": "DOUBLE",
+    "last": "DOUBLE",
+    "covered_s": "DOUBLE",
+    "integral": "DOUBLE",
 }
-_TIME_COLUMN: Final = {TELEMETRY: "ts", **{f"rollup_{level}": "bucket" for level in ROLLUP_LEVELS}}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One table: its stored columns, its layout, and what a reader bound to a factory sees of it."""
+
+    columns: dict[str, str]
+    """Name and DuckDB type, as stored."""
+    time: str = ""
+    """Its time column; with it goes partitioning by `partition` and sorting for "one parameter of one machine over time"."""
+    partition: tuple[str, ...] = ()
+    derived: tuple[tuple[str, str], ...] = ()
+    """Columns that a reader sees beside the stored ones: name and expression."""
+    hidden: tuple[str, ...] = ("factory_id",)
+    """Stored columns that a reader does not see."""
+
+    @property
+    def visible(self) -> str:
+        """The select list of a reader."""
+        return f"* EXCLUDE ({', '.join(self.hidden)})" + "".join(f", {expression} AS {name}" for name, expression in self.derived)
+
+
+_MEANS: Final = (("mean", "sum / count"), ("time_weighted_mean", "integral / nullif(covered_s, 0)"))
+SHAPES: Final = {
+    # The delay instead of the moment of receipt: 0.2 bytes a reading instead of 1.0.
+    TELEMETRY: Shape(
+        {**_SERIES, "ts": "TIMESTAMPTZ", "value": "DOUBLE", "text": "VARCHAR", "delay_ms": "BIGINT"},
+        "ts",
+        ("year", "month", "day"),
+        (("received_at", "ts + to_milliseconds(delay_ms)"),),
+        ("factory_id", "delay_ms"),
+    ),
+    "rollup_1m": Shape(_ROLLUP, "bucket", ("year", "month", "day"), _MEANS),
+    "rollup_5m": Shape(_ROLLUP, "bucket", ("year", "month"), _MEANS),
+    "rollup_1h": Shape(_ROLLUP, "bucket", ("year", "month"), _MEANS),
+    "rollup_1d": Shape(_ROLLUP, "bucket", ("year",), _MEANS),
+    "health_scores": Shape(
+        {"factory_id": "INTEGER", "device_id": "INTEGER", "ts": "TIMESTAMPTZ", "score": "DOUBLE", "deductions": "VARCHAR"}, "ts", ("year",)
+    ),
+    # Only ever appended: a row of a few bytes goes into the catalog with the commit and costs no file. The newest one counts.
+    LOADER_PROGRESS: Shape({"shard": "VARCHAR", "position": "BIGINT"}),
+    # Which rollups no longer equal the readings; `level` is `hour` (UTC) or `day` (begin of the factory's day, in UTC).
+    TOUCHED: Shape({"factory_id": "INTEGER", "level": "VARCHAR", "bucket": "TIMESTAMPTZ"}),
+    KEPT_FROM: Shape({"factory_id": "INTEGER", "level": "VARCHAR", "kept_from": "TIMESTAMPTZ"}),
+    LAKE_VERSION: Shape({"version": "INTEGER"}),
+}
 # What a reader bound to a factory may see. Nothing else exists for it.
-READABLE: Final = tuple(_TIME_COLUMN)
+READABLE: Final = tuple(name for name, shape in SHAPES.items() if shape.time)
+_OPTIONS: Final = {"parquet_version": "2", "parquet_compression": "zstd"}
+"""Measured on a day of the demo plant at 5 s with jitter: 2.8 bytes a reading; with DuckDB's own defaults 9."""
+
+
+def present_tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The names of the lake's tables."""
+    return {row[0] for row in connection.execute(f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{LAKE}'").fetchall()}
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection, names: list[str]) -> None:
+    """Creates tables, laid out as their shape says, in the caller's transaction."""
+    for table in names:
+        shape = SHAPES[table]
+        columns = ", ".join(f"{name} {kind}" for name, kind in shape.columns.items())
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {LAKE}.{table} ({columns})")
+        if shape.time:
+            parts = ", ".join(f"{part}({shape.time})" for part in shape.partition)
+            connection.execute(f"ALTER TABLE {LAKE}.{table} SET PARTITIONED BY ({parts})")
+            series = ", ".join(name for name in _SERIES if name in shape.columns)
+            connection.execute(f"ALTER TABLE {LAKE}.{table} SET SORTED BY ({series}, {shape.time})")
 
 
 def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Creates what is missing, partitioned by day and sorted for "one parameter of one machine over time". Idempotent."""
-    present = {row[0] for row in connection.execute(f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{LAKE}'").fetchall()}
-    missing = [table for table in _DDL if table not in present]
+    """Creates what is missing in a new lake or one of this version. Idempotent; one commit for all.
+
+    One commit instead of one a table: 0.09 s instead of 0.65 s, and no crash leaves half of them.
+    """
+    present = present_tables(connection)
+    missing = [table for table in SHAPES if table not in present]
     if not missing:
         return
-    # One commit for all: 0.09 s instead of 0.65 s, and no crash leaves half of them.
     connection.execute("BEGIN")
-    for table in missing:
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {LAKE}.{table} ({_DDL[table]})")
-        if table in _TIME_COLUMN:
-            time = _TIME_COLUMN[table]
-            day = f"year({time}), month({time}), day({time})" if table != "rollup_1h" else f"year({time}), month({time})"
-            connection.execute(f"ALTER TABLE {LAKE}.{table} SET PARTITIONED BY ({day})")
-            connection.execute(f"ALTER TABLE {LAKE}.{table} SET SORTED BY (factory_id, device_id, parameter, {time})")
+    create_tables(connection, missing)
+    if LAKE_VERSION in missing:
+        connection.execute(f"INSERT INTO {LAKE}.{LAKE_VERSION} VALUES ({VERSION})")
     connection.execute("COMMIT")
+    for option, value in _OPTIONS.items():
+        connection.execute(f"CALL {LAKE}.set_option('{option}', '{value}')")
