@@ -42,22 +42,27 @@ def dagster_parts(settings: Settings, ports: Ports) -> list[list[Part]]:
 
     def part(name: str, command: tuple[str, ...], is_ready: probes.Probe) -> Part:
         return Part(
-            name, (*PYTHON, *command), is_ready, environment=dagster_home.environment(folder), stops_with="dagster", stop_within_s=5
+            name,
+            (*PYTHON, "pipelines.process", *command),
+            is_ready,
+            environment=dagster_home.environment(folder),
+            stops_with="dagster",
+            stop_within_s=4,
         )
 
     address = ("-h", "127.0.0.1", "-p", str(ports.code_server), "-n", str(DAGSTER_WORKERS), "--location-name", dagster_home.LOCATION)
     return [
         # Code is loaded before the port is bound.
-        [part("code", ("pipelines.code_server", *address, *quiet), probes.listens(ports.code_server))],
+        [part("code", ("code", *address, *quiet), probes.listens(ports.code_server))],
         [
             part(
                 "dagster",
-                ("dagster_webserver", "-h", "127.0.0.1", "-p", str(ports.dagster), "-w", workspace, "--dagster-log-level", "warning"),
+                ("webserver", "-h", "127.0.0.1", "-p", str(ports.dagster), "-w", workspace, "--dagster-log-level", "warning"),
                 probes.page_answers(ports.dagster, "/server_info"),
             ),
             part(
                 "daemon",
-                ("dagster._daemon", "run", "-w", workspace, *quiet),
+                ("daemon", "-w", workspace, *quiet),
                 probes.graphql_says(ports.dagster, _DAEMON_IS_WELL, _is_well),
             ),
         ],
@@ -79,7 +84,7 @@ def stages(settings: Settings, found: Ports, *, demo: bool) -> list[list[Part]]:
 
 
 def _ours(name: str, command: str, is_ready: probes.Probe, *, stops_with: str = "") -> Part:
-    return Part(name, (*PYTHON, "factoryops", command), is_ready, stops_with=stops_with, stop_within_s=4)
+    return Part(name, (*PYTHON, "factoryops", command), is_ready, stops_with=stops_with, stop_within_s=3)
 
 
 def _is_well(data: Any) -> bool:

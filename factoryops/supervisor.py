@@ -98,7 +98,7 @@ class Supervisor:
             elif running.process.poll() is not None:
                 self._note_death(running, now)
 
-    def stop(self, within_s: float = 13.0) -> None:
+    def stop(self, within_s: float = 11.0) -> None:
         """Ends all processes, last started first; whoever does not end in its time is killed. Leaves none behind."""
         deadline = time.monotonic() + within_s
         for group in self._stop_groups():

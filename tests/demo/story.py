@@ -36,7 +36,7 @@ HOST = "127.0.0.1"
 def is_cut_off() -> bool:
     """Brings up loopback; True in a namespace that has no other way out, False when the machine's own network is here."""
     subprocess.run(["ip", "link", "set", "lo", "up"], capture_output=True, check=False)
-    return {path.name for path in Path("/sys/class/net").iterdir()} == {"lo"}
+    return {name for _, name in socket.if_nameindex()} == {"lo"}
 
 
 def packets_without_way_out() -> int:
