@@ -38,7 +38,7 @@ JITTER: Final = 0.2
 """A pause is up to this share longer or shorter, so that a server that was away is not met by everybody at once."""
 CLAIM: Final = timedelta(minutes=2)
 """Longer than the slowest send."""
-POLL_S: Final = 0.05
+POLL_S: Final = 0.1
 LOOK_AT_LEAST_EVERY_S: Final = 1.0
 LONGEST_ERROR: Final = 1000
 _RANDOM: Final = secrets.SystemRandom()
