@@ -52,6 +52,6 @@ def environment(folder: Path) -> dict[str, str]:
         # A draining tick ends after 21 s at most; what takes a minute hangs.
         "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "60",
         # Ticks in flight end within a second of SIGTERM; nothing else may hold up the stop.
-        "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "5",
+        "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "2",
         "DAGSTER_DISABLE_TELEMETRY": "true",
     }

@@ -23,11 +23,11 @@ _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 class LogStream:
     """Takes lines from many threads and writes each whole."""
 
-    def __init__(self, console: Console, file: Path, clock: Clock, *, quiet: frozenset[str] = frozenset()) -> None:
-        """`quiet` are processes of whom only the file gets what they say."""
+    def __init__(self, console: Console, file: Path, clock: Clock) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self._console: Console | None = console
-        self._clock, self._quiet = clock, quiet
+        self._clock = clock
+        self._quiet: frozenset[str] = frozenset()
         self._file = RotatingFileHandler(file, maxBytes=LARGEST_FILE_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
         self._guard = threading.Lock()
         self._width = 12
@@ -50,6 +50,10 @@ class LogStream:
         except (OSError, SystemExit):
             # The terminal is gone (rich makes SystemExit of a broken pipe); processes whose lines nobody takes would stand still.
             self._console = None
+
+    def quiet(self, *names: str) -> None:
+        """From now on only the file gets what these processes say."""
+        self._quiet = frozenset(names)
 
     def close(self) -> None:
         """Closes the file."""

@@ -66,6 +66,8 @@ def _run_parts(
         return 1
     finally:
         log.say("supervisor", "stopping")
+        # While they go one after the other, Dagster's processes tell at length that they miss each other.
+        log.quiet("code", "daemon", "dagster")
         addresses.unlink(missing_ok=True)
         supervisor.stop()
         log.say("supervisor", "stopped")
