@@ -1,0 +1,53 @@
+"""Every example of docs/rules.md does what the page says."""
+
+import json
+import re
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rules.conditions import Combination, Comparison, Group, Operator, compiled
+from rules.notify.outbox import PAUSES_S, TRIES
+from rules.parse import DEEPEST, MOST_COMPARISONS, condition_to_json, parse_condition, parse_schedule
+from tests.helpers import REPOSITORY
+from tests.rules.timelines import Plant, rule
+
+PAGE = (REPOSITORY / "docs" / "rules.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL)
+TRUTH = {"true": True, "unknown": None, "false": False}
+
+
+@pytest.mark.parametrize(("kind", "text"), EXAMPLES)
+def test_every_example_is_read(kind: str, text: str) -> None:
+    document = json.loads(text)
+    if kind == "condition":
+        assert condition_to_json(parse_condition(document)) == document
+    else:
+        parse_schedule(kind, document, ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize("operator", list(Combination))
+def test_the_truth_tables(operator: Combination) -> None:
+    leaves = {True: Comparison("t", Operator.GT, 0), False: Comparison("f", Operator.GT, 0), None: Comparison("u", Operator.GT, 0)}
+    table = re.search(rf"\| {operator} \| true \| unknown \| false \|\n\|[-|]+\|\n((?:\|.*\n){{3}})", PAGE)
+    assert table is not None
+    rows = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in table[1].splitlines()]
+    for left, *results in rows:
+        for right, result in zip(("true", "unknown", "false"), results, strict=True):
+            group = Group(operator, (leaves[TRUTH[left]], leaves[TRUTH[right]]))
+            assert compiled(group)({"t": 1.0, "f": -1.0}) is TRUTH[result]
+
+
+def test_the_timeline() -> None:
+    block = re.search(r"temperature +(.*?) +above 80, cooldown 4 minutes\nminute .*\nalert(.*)\n", PAGE)
+    assert block is not None
+    plant = Plant(rule(cooldown_min=4))
+    found = plant.alert_times(*([(60.0 * i, {"temp": float(value)})] for i, value in enumerate(block[1].split())))
+    assert [at / 60 for at in found] == [1, 5]
+    assert block[2].count("!") == len(found)
+
+
+def test_the_figures() -> None:
+    assert f"{MOST_COMPARISONS} comparisons" in PAGE
+    assert DEEPEST == 10
+    assert (TRIES, PAUSES_S) == (3, (5, 30))
