@@ -100,6 +100,23 @@ class Settings(BaseSettings):
     stale_after_seconds: float = Field(default=60, gt=0)
     """A live value older than this is shown as stale."""
 
+    report_retention_days: int = Field(default=30, ge=1)
+    """Files of finished reports are deleted after this many days."""
+    compliance_retention_days: int = Field(default=7 * 365 + 2, ge=1)
+    """Files of compliance reports, and the state of the lake they were made from, are kept for this many days: 7 years."""
+    report_time_limit_seconds: float = Field(default=300, gt=0)
+    """The making of one report is stopped after this long."""
+    report_keys_path: str = ""
+    """Folder of the keys that sign reports: empty means a folder in FACTORYOPS_HOME; `factoryops keys create` makes them."""
+    report_pkcs11_library: str = ""
+    """PKCS#11 library of a token that holds the signing key; empty means that the key is a file."""
+    report_pkcs11_token: str = ""
+    """Label of the token."""
+    report_pkcs11_key: str = "factoryops"
+    """Label of key and certificate on the token."""
+    report_pkcs11_pin: SecretStr = SecretStr("")
+    """PIN of the token."""
+
     @classmethod
     def load(cls, **overrides: object) -> Self:
         """The settings of this process from the environment and `.env`.

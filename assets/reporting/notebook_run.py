@@ -69,7 +69,9 @@ def run_notebook(path: Path, folder: Path, *, time_limit_s: float = TIME_LIMIT_S
     except PapermillExecutionError as failed:
         section = _section_of(notebook, failed.exec_count)
         log.error("report_notebook_failed", notebook=path.name, section=section, error=failed.ename, detail=failed.evalue)
-        raise NotebookFailedError(f"the section “{section}” could not be made ({failed.ename})", section=section, error=failed.ename) from failed
+        raise NotebookFailedError(
+            f"the section “{section}” could not be made ({failed.ename})", section=section, error=failed.ename
+        ) from failed
     except (CellTimeoutError, DeadKernelError) as stopped:
         why = f"took longer than {time_limit_s:.0f} s" if watch.is_over else "ended unexpectedly; the machine may be short of memory"
         raise NotebookStoppedError(f"making the report {why}") from stopped

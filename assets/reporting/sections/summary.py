@@ -172,7 +172,12 @@ def energy(report: Report) -> None:
         return
     used, before, expected = run.total_kwh, run.total_kwh_before, sum(found.expected_kwh)
     change = f" ({w.signed((used / before - 1) * 100)} %)" if before else ""
-    text = t("The plant used **{used} MWh**{change}; the highest demand was {peak} kW.", used=w.num(used / 1000), change=change, peak=w.num(found.peak_kw))
+    text = t(
+        "The plant used **{used} MWh**{change}; the highest demand was {peak} kW.",
+        used=w.num(used / 1000),
+        change=change,
+        peak=w.num(found.peak_kw),
+    )
     if expected:
         text += " " + t("Against the baseline that is {difference} %.", difference=w.signed((used / expected - 1) * 100))
     report.verdict(text)
