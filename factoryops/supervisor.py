@@ -38,7 +38,8 @@ class Part:
     command: Sequence[str]
     is_ready: Callable[[], bool]
     """Asks the process itself (a port, a health page, a row); may be slow, must not raise."""
-    ready_within_s: float = 60.0
+    ready_within_s: float = 180.0
+    """Generous: a busy machine is slow, and a process that cannot start dies or says so long before."""
     stop_within_s: float = 5.0
     stops_with: str = ""
     """Parts of the same name here are told to stop at the same moment; by default each stops alone, after those started later."""
