@@ -59,6 +59,8 @@ class Lake:
         self._guard = threading.Lock()
         self._root: duckdb.DuckDBPyConnection | None = None
         self._catalog_inode: int | None = None
+        self.commits = 0
+        """How many transactions this object has committed: what was remembered of the lake before is old."""
 
     def reader(self, factory_id: int, snapshot_id: int | None = None) -> "LakeReader":
         """Reads of one factory; cheap to make, one a query or a thread. With `snapshot_id` the data as they stood at that snapshot."""
@@ -91,6 +93,7 @@ class Lake:
                 yield cursor
                 self._check_in_place()
                 cursor.execute("COMMIT")
+                self.commits += 1
             except BaseException:
                 self._roll_back(cursor)
                 raise

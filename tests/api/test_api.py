@@ -122,7 +122,7 @@ def test_the_summary_adds_up(api: Api) -> None:
         "active_devices": 2,
         "offline_devices": 1,
         "current_energy_kw": 2.0,
-        "energy_today_kwh": 2.95,
+        "energy_today_kwh": 3.0,
         "active_alerts": 1,
         "critical_alerts": 1,
         "high_alerts": 0,

@@ -23,8 +23,8 @@ def test_the_overview_shows_counts_power_health_and_newest_alerts(seen_pages: Pa
 
 
 def test_energy_today_is_the_integral_of_power(seen_pages: Pages) -> None:
-    # 3 machines at 1 kW from 14:00 to 14:59 factory time.
-    assert '<b data-fact="energy-today">2.95<u>kWh</u></b>' in words(seen_pages.open(seen_pages.plants.north))
+    # 3 machines at 1 kW from 14:00 to 14:59 factory time; the newest reading counts until now, 15:00.
+    assert '<b data-fact="energy-today">3.00<u>kWh</u></b>' in words(seen_pages.open(seen_pages.plants.north))
 
 
 def test_times_are_the_factorys(seen_pages: Pages) -> None:

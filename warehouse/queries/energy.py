@@ -1,57 +1,52 @@
 """Power and energy of a factory from its `power` parameters, which are in watts.
 
-Energy is the integral of power over device time by the trapezoidal rule, machine by machine; between two readings more than
-`LONGEST_GAP` apart nothing is counted, because nobody knows. A machine of kind `Energy meter` measures what others draw already
-and is left out of sums.
+Energy is the time integral of power (`warehouse.summaries`): the line between readings, and for at most 5 min the last reading before a
+longer silence. A machine of kind `Energy meter` measures what others draw already and is left out of sums.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
 
 from warehouse.lake import Lake
+from warehouse.queries.summaries import summaries
 from warehouse.readings import UTC_TIME
 
 POWER: Final = "power"
 METER_KIND: Final = "Energy meter"
 LONGEST_GAP: Final = timedelta(minutes=5)
+JOULES_PER_KWH: Final = 3.6e6
+WHOLE: Final = timedelta(hours=1)
+"""Energy of a range is added up from hours: its ends come from the readings."""
 
 
 def energy_kwh(lake: Lake, factory_id: int, start: datetime, end: datetime) -> dict[int, float]:
     """Energy in kWh of each machine in [start, end), by device id; machines without power readings are missing."""
-    found = lake.reader(factory_id).query(
-        """
-        WITH step AS (
-            SELECT device_id, value, lag(value) OVER w AS before, epoch(ts) - epoch(lag(ts) OVER w) AS seconds
-            FROM telemetry WHERE parameter = $power AND ts >= $start AND ts < $end AND value IS NOT NULL
-            WINDOW w AS (PARTITION BY device_id ORDER BY ts)
-        )
-        SELECT device_id, sum((value + before) / 2 * seconds) / 3.6e6 AS kwh FROM step WHERE seconds <= $longest_gap_s GROUP BY device_id
-        """,
-        {"power": POWER, "start": start, "end": end, "longest_gap_s": LONGEST_GAP.total_seconds()},
-    )
-    return dict(zip(found["device_id"].to_list(), found["kwh"].to_list(), strict=True))
+    found = energy_series(lake, factory_id, start, end, WHOLE).group_by("device_id").agg(pl.col("kwh").sum()).sort("device_id")
+    return dict(found.iter_rows())
+
+
+def energy_series(lake: Lake, factory_id: int, start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
+    """Energy of each machine a bucket: columns device_id, bucket (UTC), kwh, covered_s; sorted; buckets without readings are missing."""
+    found = summaries(lake, factory_id, start, end, interval, parameters=[POWER], with_integral=True)
+    return found.select("device_id", "bucket", (pl.col("integral") / JOULES_PER_KWH).alias("kwh"), "covered_s")
+
+
+def energy_of_ranges(lake: Lake, factory_id: int, ranges: Mapping[str, tuple[datetime, datetime]]) -> dict[str, dict[int, float]]:
+    """Energy in kWh of each machine in several ranges, by the ranges' names."""
+    return {name: energy_kwh(lake, factory_id, start, end) for name, (start, end) in ranges.items()}
 
 
 def power_by_device(lake: Lake, factory_id: int, start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
     """Mean power of each machine a bucket: columns device_id, bucket (UTC), power_w; sorted; buckets without readings are missing."""
-    found = lake.reader(factory_id).query(
-        """
-        SELECT device_id, time_bucket(to_seconds($interval_s), ts, TIMESTAMPTZ 'epoch') AS bucket, avg(value) AS power_w
-        FROM telemetry WHERE parameter = $power AND ts >= $start AND ts < $end AND value IS NOT NULL
-        GROUP BY ALL ORDER BY device_id, bucket
-        """,
-        {"power": POWER, "start": start, "end": end, "interval_s": interval.total_seconds()},
-    )
-    return found.cast({"bucket": UTC_TIME, "device_id": pl.Int32})
+    found = summaries(lake, factory_id, start, end, interval, parameters=[POWER])
+    return found.select("device_id", "bucket", pl.col("mean").alias("power_w")).cast({"bucket": UTC_TIME, "device_id": pl.Int32})
 
 
 def typical_power_w(lake: Lake, factory_id: int, start: datetime, end: datetime) -> dict[int, float]:
-    """What each machine draws while it works: the 90th percentile of its power in the range, in watts, by device id."""
-    found = lake.reader(factory_id).query(
-        "SELECT device_id, approx_quantile(value, 0.9) AS power_w FROM telemetry "
-        "WHERE parameter = $power AND ts >= $start AND ts < $end AND value IS NOT NULL GROUP BY device_id",
-        {"power": POWER, "start": start, "end": end},
-    )
-    return dict(zip(found["device_id"].to_list(), found["power_w"].to_list(), strict=True))
+    """What each machine draws while it works: the 90th percentile of its power a minute in the range, in watts, by device id."""
+    found = power_by_device(lake, factory_id, start, end, timedelta(minutes=1)).group_by("device_id")
+    ranked = found.agg(pl.col("power_w").quantile(0.9, "nearest")).sort("device_id")
+    return dict(ranked.iter_rows())

@@ -8,6 +8,7 @@ import polars as pl
 
 from warehouse.errors import InvalidInputError
 from warehouse.lake import Lake
+from warehouse.queries.summaries import summaries
 from warehouse.readings import UTC_TIME
 
 INTERVALS: Final = {"1m": timedelta(minutes=1), "5m": timedelta(minutes=5), "1h": timedelta(hours=1), "1d": timedelta(days=1)}
@@ -39,29 +40,14 @@ def history(
     """Mean, least, greatest and number of readings a bucket: a HISTORY frame sorted by device, parameter and bucket.
 
     [start, end) in device time; buckets are aligned to the epoch in UTC; a bucket without readings has no row. Text readings
-    have no mean and are left out. Raises InvalidInputError for an empty range, LakeBusyError while the lake is away.
+    have no mean and are left out. Comes from the coarsest rollup that fits, and from readings where none stands.
+    Raises InvalidInputError for an empty range, LakeBusyError while the lake is away.
     """
     if start >= end or interval <= timedelta(0):
         message = f"the range must end after it starts: {start.isoformat()} to {end.isoformat()}"
         raise InvalidInputError(message, path="end")
-    found = lake.reader(factory_id).query(
-        """
-        SELECT device_id, parameter, time_bucket(to_seconds($interval_s), ts, TIMESTAMPTZ 'epoch') AS bucket,
-               avg(value) AS mean, min(value) AS min, max(value) AS max, count(*) AS count
-        FROM telemetry
-        WHERE device_id IN (SELECT unnest($device_ids)) AND parameter IN (SELECT unnest($parameters))
-          AND ts >= $start AND ts < $end AND value IS NOT NULL
-        GROUP BY ALL ORDER BY device_id, parameter, bucket
-        """,
-        {
-            "interval_s": interval.total_seconds(),
-            "device_ids": list(device_ids),
-            "parameters": list(parameters),
-            "start": start,
-            "end": end,
-        },
-    )
-    return found.cast(HISTORY)
+    found = summaries(lake, factory_id, start, end, interval, device_ids=device_ids, parameters=parameters)
+    return found.select("device_id", "parameter", "bucket", "mean", "min", "max", "count").cast(HISTORY)
 
 
 def with_gaps(frame: pl.DataFrame, interval: timedelta, *, missing_buckets: int = 3) -> pl.DataFrame:
@@ -73,3 +59,46 @@ def with_gaps(frame: pl.DataFrame, interval: timedelta, *, missing_buckets: int 
         pl.lit(0, dtype=pl.Int64).alias("count"),
     )  # fmt: skip
     return pl.concat([frame, gaps]).sort(*key, "bucket")
+
+
+def spikes_kept(frame: pl.DataFrame, most_points: int) -> pl.DataFrame:
+    """At most `most_points` points a series that look like all of them: columns device_id, parameter, ts, value, sorted; pure.
+
+    Min-max: time is cut into `most_points / 2` equal pieces, and each keeps its least and its greatest value where they happened, so
+    that no spike is lost. `frame`: the same columns, in any order.
+    """
+    key = ["device_id", "parameter"]
+    ordered = frame.select(*key, "ts", "value").sort(*key, "ts")
+    if not ordered.height or ordered.group_by(key).len()["len"].max() <= most_points:  # type: ignore[operator]  # a count
+        return ordered
+    since = (pl.col("ts") - pl.col("ts").min()).dt.total_microseconds()
+    span = (pl.col("ts").max() - pl.col("ts").min()).dt.total_microseconds() + 1
+    pieces = max(most_points // 2, 1)
+    cut = ordered.with_columns(piece=(since * pieces // span).over(key))
+    extremes = [
+        cut.group_by(*key, "piece", maintain_order=True).agg(pl.col("ts", "value").get(pick).name.keep())
+        for pick in (pl.col("value").arg_min(), pl.col("value").arg_max())
+    ]
+    return pl.concat(extremes).select(ordered.columns).unique(maintain_order=True).sort(*key, "ts")
+
+
+def trace(
+    lake: Lake, factory_id: int, device_ids: Sequence[int], parameters: Sequence[str], start: datetime, end: datetime, *, most_points: int
+) -> pl.DataFrame:
+    """What a chart of `most_points` points a series draws: device_id, parameter, ts, value; see `spikes_kept`.
+
+    Short ranges come from the readings, long ones from the least and greatest of rollup buckets, put at the bucket's beginning.
+    """
+    interval = interval_for(start, end, most_points // 2)
+    if interval < timedelta(minutes=1):
+        found = lake.reader(factory_id).query(
+            "SELECT device_id, parameter, ts, value FROM telemetry WHERE device_id IN (SELECT unnest($devices)) "
+            "AND parameter IN (SELECT unnest($parameters)) AND ts >= $start AND ts < $end AND value IS NOT NULL",
+            {"devices": list(device_ids), "parameters": list(parameters), "start": start, "end": end},
+        )
+        return spikes_kept(found.cast({"ts": UTC_TIME, "device_id": pl.Int32}), most_points)
+    buckets = history(lake, factory_id, device_ids, parameters, start, end, interval=interval)
+    points = [
+        buckets.select("device_id", "parameter", pl.col("bucket").alias("ts"), pl.col(side).alias("value")) for side in ("min", "max")
+    ]
+    return pl.concat(points).unique().sort("device_id", "parameter", "ts")
