@@ -52,13 +52,13 @@ def _dagster() -> None:
 
 
 def _daemon() -> None:
-    from dagster._daemon.cli import main as run  # noqa: PLC0415
+    from dagster._daemon.cli import main as run  # noqa: PLC0415  # as said above
 
     run()
 
 
 def _webserver() -> None:
-    from dagster_webserver.cli import main as run  # noqa: PLC0415
+    from dagster_webserver.cli import main as run  # noqa: PLC0415  # as said above
 
     run()
 
