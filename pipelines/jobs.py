@@ -9,15 +9,18 @@ from rules.evaluator import CONSUMER
 from warehouse.housekeeping import delete_ended_sessions, trim_landing
 from warehouse.installation import Installation
 from warehouse.maintenance import maintain
+from warehouse.retention import pinned_snapshots, retention
 
 
 @dg.op(out=dg.Out(dg.Nothing), description="Retention of raw readings, compaction of files, expiry of snapshots by explicit versions.")
 def maintain_lake(context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]) -> None:
     """Shows what was done as metadata."""
     kept = timedelta(days=installation.settings.raw_retention_days)
-    done = maintain(installation.lake, installation.clock.now(), kept)
+    pinned, own = pinned_snapshots(installation.db), retention(installation.db, installation.settings.raw_retention_days)
+    done = maintain(installation.lake, installation.clock.now(), kept, pinned, own)
     context.add_output_metadata(
-        {name: getattr(done, name) for name in ("files_before", "files_after", "rows_expired", "snapshots_expired")}
+        {name: getattr(done, name) for name in ("files_before", "files_after", "rows_expired", "snapshots_expired", "orphans")}
+        | {"snapshots_pinned": len(pinned)}
     )
 
 
