@@ -117,9 +117,12 @@ class Mosquitto:
         """False once it stopped by itself."""
         return self._process is not None and self._process.poll() is None
 
-    def refresh(self) -> None:
-        """Writes the password file anew when a device changed, and has mosquitto read it; devices that may not stay are sent away."""
-        if self._write_passwords() and self._process is not None:
+    def refresh(self, *, anyway: bool = False) -> None:
+        """Writes the password file anew when a device changed, and has mosquitto read it; devices that may not stay are sent away.
+
+        With `anyway` mosquitto reads its files again in any case.
+        """
+        if (self._write_passwords() or anyway) and self._process is not None:
             self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:

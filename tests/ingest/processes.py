@@ -14,7 +14,13 @@ from warehouse.settings import child_environment
 
 INGESTER = "from ingest.consumer import run_ingester as run"
 LOADER = "from ingest.loader import run_loader as run"
-_PROGRAM = "{}; from warehouse.settings import Settings; run(Settings.load())"
+_PROGRAM = """{}
+from warehouse.logs import configure_logs
+from warehouse.settings import Settings
+settings = Settings.load()
+configure_logs(settings)
+run(settings)
+"""
 
 
 class Process:
@@ -42,15 +48,15 @@ class Process:
         self.kills += 1
         self._running = self._start()
 
-    def stop(self) -> int:
-        """SIGTERM; returns the exit code. Fails when it takes more than 5 s to stop."""
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL when that does not help within 20 s."""
         self._running.terminate()
         try:
-            return self._running.wait(5)
-        finally:
+            self._running.wait(20)
+        except subprocess.TimeoutExpired:
             self._running.kill()
             self._running.wait()
-            self._log.close()
+        self._log.close()
 
 
 @contextmanager

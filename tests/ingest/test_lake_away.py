@@ -39,13 +39,13 @@ def test_ingest_goes_on_and_history_catches_up(plant: Plant, machine: Callable[.
         gone_at = _newest(plant)
         time.sleep(away_s)
         assert _newest(plant) > gone_at + PER_S * away_s / 2
-        wait_until(lambda: any(beat.name == "loader" and beat.problem for beat in heartbeats(plant.db)), 15, "the loader says why it waits")
+        wait_until(lambda: any(beat.name == "loader" and beat.problem for beat in heartbeats(plant.db)), 60, "the loader says why it waits")
         assert not folder.exists()
         folder.with_name("moved").rename(folder)
 
         sender.end()
         lake = Lake(plant.settings)
-        wait_until(lambda: _in_lake(lake) >= sender.sent, 30, "history has caught up", interval_s=0.2)
+        wait_until(lambda: _in_lake(lake) >= sender.sent, 60, "history has caught up", interval_s=0.2)
         values = lake.reader(1).query("SELECT value FROM telemetry ORDER BY value")["value"].to_list()
         assert values == [float(n) for n in range(sender.sent)]
         assert _newest(plant) == sender.sent - 1
