@@ -37,7 +37,7 @@ class Demo:
         self.process: subprocess.Popen[bytes] | None = None
         self.addresses: dict[str, int] = {}
 
-    def start(self, within_s: float = 180) -> Self:
+    def start(self, within_s: float = 400) -> Self:
         """Starts it and returns when it has printed its box. Raises TimeoutError, or RuntimeError when it ended."""
         began = time.monotonic()
         with self.output.open("ab") as output:

@@ -25,7 +25,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     require_program("mosquitto_pub", package="mosquitto-clients")
     folder: Path = tmp_path_factory.mktemp("demo")
     command = [*namespace_command(), sys.executable, "-m", "tests.demo.story", str(folder)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=500, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=1100, check=False)
     if result.returncode:
         pytest.fail(f"{result.stdout[-2000:]}\n{result.stderr[-4000:]}", pytrace=False)
     return json.loads((folder / "facts.json").read_text())
