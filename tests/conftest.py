@@ -1,8 +1,11 @@
 """What every test can use, and how the run reports tests that a missing program kept from running."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.helpers import NOT_RUN, require_services
 
@@ -63,6 +66,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{len(tests)} tests: {reason}", yellow=True)
         for test in sorted({nodeid.split("[")[0] for nodeid in tests}):
             terminalreporter.line(f"    {test}")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Undo `configure_logs`, which some tests call in this process: it would go on writing to this test's captured, closed stderr."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+import structlog
 
 from tests.fixtures.mail import SmtpServer
 from tests.helpers import free_port, port_is_open, wait_until
 from warehouse.db import Database
+from warehouse.logs import configure_logs
 from warehouse.models.people import Factory
 from warehouse.settings import Settings
 from warehouse.tenancy import system_session
@@ -87,3 +89,13 @@ def test_lake_is_empty(lake: "Lake") -> None:
 
 def test_lake_with_its_catalog_in_postgresql_is_empty(postgresql_lake: "Lake") -> None:
     assert postgresql_lake.loader_position("0") == 0
+
+
+@pytest.mark.parametrize("_", ["first", "second"])
+def test_logs_set_up_by_one_test_do_not_write_to_its_closed_output_in_the_next(
+    _: str, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    structlog.get_logger().warning("before")
+    configure_logs(settings)
+    structlog.get_logger().warning("after")
+    assert "after" in capsys.readouterr().err
