@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets import rollups
+from assets import reports, rollups
 from pipelines.checks import CHECKS
 from pipelines.jobs import JOBS
 from pipelines.resources import RESOURCES
@@ -11,5 +11,6 @@ from pipelines.sensors import SENSORS
 
 defs = dg.Definitions.merge(
     rollups.defs,
+    reports.defs,
     dg.Definitions(jobs=JOBS, schedules=SCHEDULES, sensors=SENSORS, asset_checks=CHECKS, resources=RESOURCES),
 )

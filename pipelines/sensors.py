@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.phases import PERIOD_S, tick_end
+from pipelines.pools import ensure_pools
 from pipelines.standby import ensure_standby
 from pipelines.stopping import STOP
 from rules.evaluator import run_tick
@@ -26,8 +27,9 @@ def evaluator_sensor(name: str, phase_s: float) -> dg.SensorDefinition:
         description=f"Evaluates the alert rules on everything that lands. Each tick drains until {phase_s:g} s past every {PERIOD_S:g} s; "
         "its partner covers the gap. The cursor shown is a copy: the real one moves in the transaction that writes the alerts.",
     )
-    def evaluate(installation: dg.ResourceParam[Installation]) -> dg.SensorResult:
+    def evaluate(context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]) -> dg.SensorResult:
         ensure_standby(installation.settings)
+        ensure_pools(context.instance)
         began = installation.clock.now()
         done = run_tick(installation.settings, tick_end(began, phase_s), STOP)
         return dg.SensorResult(skip_reason=evaluator_status(done, seconds_since(began, installation)), cursor=str(done.position))
