@@ -1,8 +1,7 @@
 """ECharts options. Lines are mid-tones that suit both themes; text takes the theme of this run (`text_colour`)."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,11 +9,10 @@ import polars as pl
 import streamlit as st
 
 from dashboards import fmt
+from dashboards.axes import Option, Pairs, axis_bounds
 from dashboards.fmt import Local
 from dashboards.tokens import CHART, text_in_theme
 
-Option = dict[str, Any]
-Pairs = list[list[float | int | None]]
 SERIES: Final = (CHART["a"], CHART["b"], CHART["c"], CHART["d"])
 COLOUR: Final = {"critical": CHART["alarm"], "high": CHART["warn"], "medium": "#AD8600", "low": CHART["d"]}
 # The same outlines as the severity icons.
@@ -53,6 +51,9 @@ class Panel:
     """[wall-clock milliseconds, value or None]."""
     markers: tuple[Marker, ...] = ()
     limits: tuple[Limit, ...] = ()
+    lowest: Pairs = field(default_factory=list)
+    """With `highest`, for coarse steps: the band that the readings of each step filled, so that no spike is lost."""
+    highest: Pairs = field(default_factory=list)
 
 
 def text_colour(name: str) -> str:
@@ -206,9 +207,10 @@ def panels(shown: Sequence[Panel], start: int, end: int, local: Local) -> tuple[
         grids.append({"left": 44, "right": 14, "top": top, "height": height, "outerBoundsMode": "none"})
         titles.append({"text": panel.title, "left": 40, "top": top - 24, "textStyle": {**small(12, "ink-2"), "fontWeight": 500}})
         axes.append(time_axis(start, end, labels=i == len(shown) - 1, gridIndex=i))
-        bounds = axis_bounds(panel.points, [limit.value for limit in panel.limits], 4 if i == 0 else 2)
+        seen = [*panel.points, *panel.lowest, *panel.highest]
+        bounds = axis_bounds(seen, [limit.value for limit in panel.limits], 4 if i == 0 else 2)
         values.append(value_axis("", gridIndex=i, scale=True, **bounds))
-        series.append(_panel_line(panel, i, local))
+        series += [*_band(panel, i), _panel_line(panel, i, local)]
         top += height + 32
     option = {
         "useUTC": True,
@@ -223,6 +225,22 @@ def panels(shown: Sequence[Panel], start: int, end: int, local: Local) -> tuple[
         "series": series,
     }
     return option, top - 2
+
+
+def _band(panel: Panel, i: int) -> list[Option]:
+    """Two stacked lines that are not drawn, with the room between them filled."""
+    if not panel.lowest:
+        return []
+    spread = [
+        [at, None if low is None or high is None else round(high - low, 6)]
+        for (at, low), (_, high) in zip(panel.lowest, panel.highest, strict=True)
+    ]
+    edge: Option = {
+        "type": "line", "showSymbol": False, "silent": True, "xAxisIndex": i, "yAxisIndex": i, "stack": f"band-{i}",
+        "stackStrategy": "all", "lineStyle": {"opacity": 0}, "tooltip": {"show": False},
+    }  # fmt: skip
+    fill = {"color": SERIES[i % len(SERIES)], "opacity": 0.16}
+    return [{**edge, "name": f"low-{i}", "data": panel.lowest}, {**edge, "name": f"spread-{i}", "data": spread, "areaStyle": fill}]
 
 
 def _panel_line(panel: Panel, i: int, local: Local) -> Option:
@@ -262,31 +280,6 @@ def around_alert(panel: Panel, unit: str, bounds: tuple[int, int], raised: Raise
         "yAxis": value_axis(unit, scale=True, **room),
         "series": [drawn],
     }
-
-
-def axis_bounds(points: Pairs, limits: Sequence[float] = (), parts: int = 4) -> Option:
-    """Round axis bounds with room above, for the limits too unless they would press the line flat; pure.
-
-    The axis spans at least 2 % of the values, so that a set point does not look like a storm.
-    """
-    known = [value for _, value in points if value is not None]
-    if not known:
-        return {}
-    low, high = min(known), max(known)
-    reach = max(high - low, abs(high) * 0.05) * 3
-    near = [value for value in limits if low - reach <= value <= high + reach]
-    low, high = min([low, *near]), max([high, *near])
-    span = max(high - low, abs(high) * 0.02, 1e-6)
-    step = _round_step(span / parts)
-    bottom = math.floor(low / step) * step
-    top = math.ceil((high + span * 0.06) / step) * step
-    return {"min": float(f"{bottom:.6g}"), "max": float(f"{top:.6g}"), "interval": float(f"{step:.6g}")}
-
-
-def _round_step(rough: float) -> float:
-    """The next larger of 1, 2, 5, 10 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
 
 
 def show(option: Option, height: int, key: str, alt: str) -> None:

@@ -1,6 +1,7 @@
 """One machine: how is it now, and what led here?"""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from html import escape
 
 import polars as pl
@@ -19,6 +20,7 @@ from warehouse.queries.live import LiveValue
 
 MOST_PANELS = 4
 FIRST_PANELS = 3
+BAND_FROM = timedelta(minutes=10)
 KEY_ALERTS = 3
 
 
@@ -146,6 +148,12 @@ def draw_history(past: Past, shown: list[LiveValue], raised: list[AlertRow], liv
         rest = f"<span>and {len(raised) - KEY_ALERTS} earlier</span>" if len(raised) > KEY_ALERTS else ""
         ui.draw(f'<div class="key">{marks}{rest}</div>')
     panels = [panel(past, v, raised, live, local) for v in shown]
+    if not any(found.points for found in panels):
+        ui.draw(ui.state_panel("empty", "clock", "Nothing measured in this time", "Choose a longer range, or other parameters."))
+        return
+    if any(found.lowest for found in panels):
+        step = fmt.span(past.step.total_seconds())
+        ui.draw(f'<div class="key"><span><i class="band"></i>Lowest to highest of each {step}; line: mean</span></div>')
     option, height = charts.panels(panels, local.wall(past.start), local.wall(past.end), local)
     names = ", ".join(kpis.name_of(v) for v in shown)
     charts.show(option, height, "history", f"{names} over time, with limits and alerts")
@@ -158,6 +166,7 @@ def panel(past: Past, v: LiveValue, raised: list[AlertRow], live: Live, local: L
     is_kw = v.unit == "W" and usual is not None and usual.greatest >= 1000
     factor, unit = (0.001, "kW") if is_kw else (1, v.unit)
     points = charts.points(rows, "mean", local, factor)
+    is_coarse = past.step >= BAND_FROM
     markers = []
     for alert in (a for a in raised if any(limit.rule_name == a.title for limit in live.limits.get(v.parameter_key, []))):
         measured = alert.telemetry_snapshot.get(v.parameter_key)
@@ -173,7 +182,13 @@ def panel(past: Past, v: LiveValue, raised: list[AlertRow], live: Live, local: L
         for limit in live.limits.get(v.parameter_key, [])
         if known and _is_near(limit.threshold * factor, known)
     ]
-    return Panel(f"{kpis.name_of(v)}{', ' + unit if unit else ''}", points, tuple(markers), tuple(limits))
+    return Panel(
+        f"{kpis.name_of(v)}{', ' + unit if unit else ''}",
+        points,
+        tuple(markers),
+        tuple(limits),
+        *(charts.points(rows, side, local, factor) if is_coarse else [] for side in ("min", "max")),
+    )
 
 
 def _short(value: float) -> float:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from dashboards import cache, charts, loads, machine_data, resources, ui
+from dashboards import axes, cache, charts, loads, machine_data, resources, ui
 from dashboards.cache import Memory
 from dashboards.fmt import Local
 from dashboards.limits import limits_of
@@ -58,7 +58,7 @@ def test_states_always_fill_the_whole_range() -> None:
     ],
 )
 def test_axes_are_round_and_leave_room_for_limits_that_are_near(values: list[float], limits: list[float], expected: tuple) -> None:
-    found = charts.axis_bounds([[i, v] for i, v in enumerate(values)], limits)
+    found = axes.axis_bounds([[i, v] for i, v in enumerate(values)], limits)
     low, high = found["min"], found["max"]
     assert low <= min(values)
     assert high >= max(values)
@@ -72,7 +72,7 @@ def test_axes_are_round_and_leave_room_for_limits_that_are_near(values: list[flo
 
 
 def test_an_axis_without_values_decides_by_itself() -> None:
-    assert charts.axis_bounds([[0, None]], [80]) == {}
+    assert axes.axis_bounds([[0, None]], [80]) == {}
 
 
 def rule(conditions: dict, severity: str = "high") -> Rule:
