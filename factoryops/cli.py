@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from factoryops import key_commands, report_commands
 from warehouse.errors import FactoryOpsError
 
 
@@ -35,6 +36,10 @@ app = typer.Typer(
 Home = Annotated[
     Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
 ]
+
+
+app.add_typer(report_commands.app, name="report")
+app.add_typer(key_commands.app, name="keys")
 
 
 @app.callback()
@@ -128,6 +133,65 @@ def doctor(home: Home = None) -> None:
     from factoryops import doctor as examination
 
     raise typer.Exit(examination.run(home))
+
+
+@app.command()
+def backup(
+    target: Annotated[str, typer.Argument(help="Folder, or an fsspec address such as s3://bucket/prefix.")],
+    home: Home = None,
+) -> None:
+    """Back up everything while it runs: lake, database, files, secrets. Only what is new is added."""
+    from factoryops import safekeeping
+
+    safekeeping.back_up(_settings(home), target)
+
+
+@app.command()
+def restore(
+    source: Annotated[str, typer.Argument(help="Where `backup` wrote to.")],
+    name: Annotated[str, typer.Option(help="Which backup; default: the newest.", show_default=False)] = "",
+    home: Home = None,
+) -> None:
+    """Put a backup into an empty home."""
+    from factoryops import safekeeping
+
+    safekeeping.restore(_settings(home), source, name)
+
+
+@app.command("verify-backup")
+def verify_backup(
+    source: Annotated[str, typer.Argument(help="Where `backup` wrote to.")],
+    name: Annotated[str, typer.Option(help="Which backup; default: the newest.", show_default=False)] = "",
+) -> None:
+    """Read every file of a backup and say whether it can be restored; exit code 1 when it cannot."""
+    from factoryops import safekeeping
+
+    raise typer.Exit(safekeeping.verify(source, name))
+
+
+@app.command()
+def upgrade(
+    backup_to: Annotated[
+        str, typer.Option("--backup-to", help="Where the backup before it goes; default: HOME/backups.", show_default=False)
+    ] = "",
+    home: Home = None,
+) -> None:
+    """Bring both databases to this version, after a backup. Stop everything else first."""
+    from factoryops import safekeeping
+
+    safekeeping.upgrade(_settings(home), backup_to)
+
+
+@app.command()
+def shell(
+    factory: Annotated[str, typer.Argument(help="Short name (slug) of the factory.")],
+    command: Annotated[str, typer.Option("--command", "-c", help="One statement instead of a prompt.")] = "",
+    home: Home = None,
+) -> None:
+    """SQL on the tables of one factory, read-only; docs/reference/tables.md names them."""
+    from factoryops import shell as prompt
+
+    raise typer.Exit(prompt.run(_settings(home), factory, command))
 
 
 @app.command()

@@ -170,13 +170,6 @@ def pending(db: Database, older_than: datetime) -> list[tuple[str, int]]:
         return [(str(report_id), int(factory_id)) for report_id, factory_id in found]
 
 
-def pinned_snapshots(db: Database) -> set[int]:
-    """The snapshots of the lake that reports which are still kept were made from; maintenance must not expire them."""
-    with system_session(db, "snapshots that reports need") as session:
-        found = session.scalars(select(Report.snapshot_id).where(Report.snapshot_id.is_not(None), Report.file_url.is_not(None)))
-        return {int(snapshot) for snapshot in found if snapshot is not None}
-
-
 def expired(db: Database, now: datetime) -> list[Report]:
     """Complete reports whose time is over and whose files are still there."""
     with system_session(db, "reports whose time is over") as session:
@@ -187,5 +180,6 @@ def note_expiry(db: Database, clock: Clock, factory_id: int, report_id: str) -> 
     """The files are gone; row, digests and ledger stay."""
     with tenant_session(db, factory_id, write=True) as session:
         report = session.get_one(Report, report_id)
-        report.file_url, report.stage = None, "expired"
+        # Nothing needs its snapshot any more: maintenance may let it go.
+        report.file_url, report.stage, report.snapshot_id = None, "expired", None
         ledger.append(session, factory_id, "report.expired", report_id, clock.now(), {"reason": "retention"})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+from polars import selectors
 
 from assets.reporting.digest import digest_of, frame_digest
 from assets.reporting.parameters import REPORT_TYPES, ReportOrder, run_label
@@ -104,7 +105,7 @@ def _from_lake(
     reader: LakeReader, rows: dict[str, pl.DataFrame], device_ids: list[int], order: ReportOrder, silent_after: timedelta
 ) -> dict[str, pl.DataFrame]:
     faults = _faults(rows["alerts"], order.end)
-    slots = availability.slots(reader, device_ids, order.previous_start, order.end)
+    slots = steady(availability.slots(reader, device_ids, order.previous_start, order.end))
     grid = availability.state_grid(slots, device_ids, order.previous_start, order.end, faults, availability.typical_power(slots))
     detail = detail_devices(rows["devices"], rows["alerts"], grid, order)
     drawing = rows["devices"].filter(pl.col("kind") != METER_KIND)["device_id"].to_list()
@@ -116,11 +117,19 @@ def _from_lake(
         "gaps": data_quality.gaps(reader, device_ids, order.start, order.end, silent_after),
         "gaps_before": data_quality.gaps(reader, device_ids, order.previous_start, order.start, silent_after),
         "delays": data_quality.delays(reader, device_ids, order.start, order.end),
-        "series": report_data.series(reader, detail, order.start, order.end, interval),
+        "series": steady(report_data.series(reader, detail, order.start, order.end, interval)),
         "extract": report_data.hourly_extract(reader, detail[0], first, last) if detail else _no_extract(),
         "detail": pl.DataFrame({"device_id": detail}, schema={"device_id": pl.Int32}),
-        "energy": energy_performance.energy_and_output(reader, drawing, baseline_start, order.end),
+        "energy": steady(energy_performance.energy_and_output(reader, drawing, baseline_start, order.end)),
     }
+
+
+def steady(frame: pl.DataFrame) -> pl.DataFrame:
+    """Floats to seven significant digits; pure.
+
+    Sums of several threads differ in their last bits from run to run; a reproduction must come to the same digest.
+    """
+    return frame.with_columns(selectors.float().round_sig_figs(7))
 
 
 def _no_extract() -> pl.DataFrame:

@@ -224,14 +224,3 @@ def _rows(done: list[ReportSignature], w: Any) -> list[list[str]]:
                 ]
             )
     return rows
-
-
-def stored_file(installation: Installation, factory_id: int, report_id: str, kind: str) -> tuple[str, bytes]:
-    """Name and content of a file for download. Raises PermanentError when the store holds something else than was made."""
-    found = reports.current_file(installation.db, factory_id, report_id, kind)
-    content = ObjectStore(installation.settings).read(found.path)
-    if sha256(content) != found.sha256:
-        raise PermanentError(
-            "the stored file is not the one that was made: it was changed or swapped; tell an administrator", report_id=report_id
-        )
-    return found.name, content

@@ -276,8 +276,8 @@ def save(
         row.completed_at = row.completed_at or now
         row.expires_at = row.expires_at or now + reports.retention(settings, row.report_type)
         row.snapshot_id, row.data_sha256, row.run_label = facts["snapshot_id"], facts["data_sha256"], facts["run"]
-        content = proof | {"files": {r.name: {"kind": r.kind, "sha256": r.sha256, "size_bytes": r.size_bytes} for r in rows}}
-        ledger.append(session, report.factory_id, kind, report.id, now, content)
+        entry = proof | {"files": {r.name: {"kind": r.kind, "sha256": r.sha256, "size_bytes": r.size_bytes} for r in rows}}
+        ledger.append(session, report.factory_id, kind, report.id, now, entry)
 
 
 def _files(session: Session, report_id: str) -> list[ReportFile]:

@@ -94,9 +94,11 @@ class _signer:  # noqa: N801  # reads as a function in its only use
 
     def _from_token(self) -> Any:
         try:
-            from pyhanko.sign.pkcs11 import PKCS11Signer, TokenCriteria, open_pkcs11_session  # noqa: PLC0415  # needs python-pkcs11, which few have
+            from pyhanko.sign.pkcs11 import PKCS11Signer, open_pkcs11_session  # noqa: PLC0415  # needs python-pkcs11, which few have
         except ImportError as missing:
             raise SigningFailedError("REPORT_PKCS11_LIBRARY is set, and the package python-pkcs11 is not installed") from missing
+        from pyhanko.config.pkcs11 import TokenCriteria  # noqa: PLC0415  # as above
+
         settings = self._settings
         pin = settings.report_pkcs11_pin.get_secret_value() or None
         self._session = open_pkcs11_session(

@@ -12,6 +12,14 @@ class ChannelOffError(PermanentError):
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a message where the channel can carry it."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Message:
     """One message to one person, as it waits in the outbox."""
 
@@ -26,6 +34,7 @@ class Message:
     created_at: datetime
     attempt: int
     """1 for the first try."""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Channel(Protocol):

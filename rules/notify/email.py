@@ -42,6 +42,8 @@ def composed(message: Message, sender: str) -> EmailMessage:
     # RFC 3834: out-of-office programs do not answer what says that a machine sent it.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(message.body)
+    for attached in message.attachments:
+        mail.add_attachment(attached.content, maintype="application", subtype="octet-stream", filename=attached.name)
     return mail
 
 

@@ -1,0 +1,130 @@
+"""Reports of the caller's factory: order, follow, download, sign, verify. A report of another factory does not exist here."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import func, select
+
+from api.dependencies import Inst, PageOf, Who, Worker
+from api.schemas.common import Page
+from api.schemas.reports import FileOut, Kind, ReportIn, ReportOut, SignatureOut, SignIn, VerificationOut
+from assets.reporting.downloads import stored_file
+from assets.reporting.submit import submit
+from warehouse import reports
+from warehouse.errors import InvalidInputError
+from warehouse.installation import Installation
+from warehouse.models.work import Report
+from warehouse.objects import ObjectStore
+from warehouse.tenancy import tenant_session
+
+router = APIRouter(prefix="/reports", tags=["reports"])
+ReportId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
+LARGEST_FILE_BYTES = 64 * 1024 * 1024
+MEDIA = {
+    "pdf": "application/pdf", "excel": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "json": "application/json",
+    "html": "text/html", "csv": "text/csv", "parquet": "application/vnd.apache.parquet", "preview": "image/png",
+}  # fmt: skip
+
+
+@router.post("", operation_id="createReport", status_code=201)
+def create_report(asked: ReportIn, who: Worker, inst: Inst) -> ReportOut:
+    """Orders a report; it is made in the background. Follow it with GET."""
+    if asked.date_range_start >= asked.date_range_end:
+        raise InvalidInputError("the period must end after it starts", path="date_range_end")
+    wanted = reports.NewReport(
+        asked.date_range_start, asked.date_range_end, list(dict.fromkeys([asked.format, *asked.also])), report_type=asked.report_type,
+        title=asked.title, device_ids=asked.device_ids, language=asked.language, include_analytics=asked.include_analytics,
+        analytics_job_id=asked.analytics_job_id,
+    )  # fmt: skip
+    row = reports.order(inst.db, inst.clock, who.factory_id, who.user_id, wanted)
+    submit(inst.settings, row.id)
+    return _out(inst, row)
+
+
+@router.get("", operation_id="listReports")
+def list_reports(who: Who, inst: Inst, paging: PageOf) -> Page[ReportOut]:
+    """Reports, newest first."""
+    with tenant_session(inst.db, who.factory_id) as session:
+        total = session.scalar(select(func.count(Report.id))) or 0
+    rows = reports.latest(inst.db, who.factory_id, paging.per_page, paging.offset)
+    return Page(data=[_out(inst, row, is_list=True) for row in rows], total=total, page=paging.page, per_page=paging.per_page)
+
+
+@router.post("/verify", operation_id="verifyReport")
+async def verify_report(request: Request, who: Who, inst: Inst) -> VerificationOut:
+    """Is the file in the body genuine, altered, unsigned or unknown? At most 64 MiB; nothing is kept."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > LARGEST_FILE_BYTES:
+            raise HTTPException(413, "The file is larger than 64 MiB.")
+    from assets.reporting import proof  # noqa: PLC0415  # 150 MB of PDF and chart libraries that most requests need not
+
+    found = await run_in_threadpool(proof.verify, inst, who.factory_id, bytes(content))
+    return VerificationOut(**{name: getattr(found, name) for name in VerificationOut.model_fields})
+
+
+@router.get("/{report_id}", operation_id="getReport")
+def get_report(report_id: ReportId, who: Who, inst: Inst) -> ReportOut:
+    """One report: status, progress, files, signatures."""
+    return _out(inst, reports.find(inst.db, who.factory_id, report_id))
+
+
+@router.get("/{report_id}/download", operation_id="downloadReport", response_class=RedirectResponse, status_code=302)
+def download_report(report_id: ReportId, who: Who, inst: Inst, kind: Kind | None = None) -> RedirectResponse:
+    """302 to the file: a presigned address of the store for five minutes, or our own guarded one."""
+    row = reports.find(inst.db, who.factory_id, report_id)
+    found = reports.current_file(inst.db, who.factory_id, report_id, kind or row.format)
+    link = ObjectStore(inst.settings).link(found.path)
+    return RedirectResponse(link or f"/api/v1/reports/{report_id}/files/{found.kind}", 302)
+
+
+@router.get("/{report_id}/files/{kind}", operation_id="getReportFile", response_class=Response)
+def get_report_file(report_id: ReportId, kind: Kind, who: Who, inst: Inst) -> Response:
+    """The file itself; checked against its digest first, so that a swapped one never leaves."""
+    name, content = stored_file(inst, who.factory_id, report_id, kind)
+    place = "inline" if kind == "preview" else "attachment"
+    return Response(
+        content,
+        media_type=MEDIA[kind],
+        headers={"Content-Disposition": f'{place}; filename="{name}"', "Cache-Control": "private, no-store"},
+    )
+
+
+@router.post("/{report_id}/signatures", operation_id="signReport", status_code=201)
+def sign_report(report_id: ReportId, asked: SignIn, who: Worker, inst: Inst) -> SignatureOut:
+    """Reviews or approves: password again, meaning in words. 403 for a wrong password."""
+    from assets.reporting import proof  # noqa: PLC0415  # as above
+
+    try:
+        signed = proof.sign(
+            inst, who.factory_id, report_id, who.user_id, password=asked.password, meaning=asked.meaning, comment=asked.comment
+        )
+    except proof.SigningRefusedError as refused:
+        raise HTTPException(403, refused.message) from refused
+    return SignatureOut(**{name: getattr(signed, name) for name in SignatureOut.model_fields})
+
+
+@router.delete("/{report_id}", operation_id="deleteReport", status_code=204)
+def delete_report(report_id: ReportId, who: Worker, inst: Inst) -> None:
+    """Deletes a pending or failed report; 409 for others."""
+    try:
+        reports.delete(inst.db, inst.clock, who.factory_id, report_id, who.user_id)
+    except InvalidInputError as refused:
+        raise HTTPException(409, refused.message) from refused
+
+
+def _out(inst: Installation, row: Report, *, is_list: bool = False) -> ReportOut:
+    own = {name: getattr(row, name) for name in ReportOut.model_fields if name not in {"files", "signatures", "run"}}
+    if is_list:
+        return ReportOut(**own, run=row.run_label)
+    files = [f for f in reports.files(inst.db, row.factory_id, row.id) if f.replaced_at is None and f.kind in reports.DOWNLOADS]
+    signatures = reports.signatures(inst.db, row.factory_id, row.id)
+    return ReportOut(
+        **own,
+        run=row.run_label,
+        files=[FileOut(kind=f.kind, name=f.name, size_bytes=f.size_bytes, sha256=f.sha256) for f in files],
+        signatures=[SignatureOut(**{name: getattr(s, name) for name in SignatureOut.model_fields}) for s in signatures],
+    )

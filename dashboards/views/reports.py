@@ -1,0 +1,214 @@
+"""Reports: what was made, what is being made, a new one, schedules, and whether a file is genuine."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from assets.reporting.downloads import stored_file
+from assets.reporting.submit import submit
+from dashboards import frame, loads, resources, session, ui
+from warehouse import reports
+from warehouse.errors import FactoryOpsError, NotFoundError
+from warehouse.models.work import Report
+from warehouse.queries.summary import local_midnight
+
+TYPES = {
+    "compliance": "Compliance report",
+    "weekly_equipment": "Weekly equipment report",
+    "energy": "Energy report",
+    "alarm_review": "Alarm review",
+}
+PERIODS = {"Last whole day": 1, "Last 7 whole days": 7, "Last 30 whole days": 30}
+FORMATS = {"pdf": "PDF", "excel": "Excel", "json": "JSON", "html": "HTML", "parquet": "Raw data (Parquet)", "csv": "Raw data (CSV)"}
+LANGUAGES = {"en": "English", "de": "Deutsch", "vi": "Tiếng Việt"}
+SCHEDULES = {
+    "Every Monday at 06:00": ("0 6 * * 1", "week"),
+    "Every day at 06:00": ("0 6 * * *", "day"),
+    "On the first of the month at 06:00": ("0 6 1 * *", "month"),
+}
+SIGNS = {"pending": "circle", "running": "circle", "complete": "check", "failed": "high"}
+
+
+def attempt(change: Callable[[], object], said: str) -> None:
+    """Makes a change and says so, or says why it could not be made."""
+    try:
+        change()
+    except FactoryOpsError as problem:
+        st.error(problem.message, icon=":material/error:")
+        return
+    st.toast(said, icon=":material/check:")
+    st.rerun()
+
+
+def new_report() -> None:
+    """The form; the report is made in the background."""
+    who, inst = session.identity(), resources.installation()
+    machines = {m.id: f"{m.device_key} · {m.kind}" for m in sorted(loads.machines(who.factory_id), key=lambda m: m.device_key)}
+    with st.form("new-report", border=False):
+        kind = st.selectbox("Report", list(TYPES), format_func=TYPES.__getitem__)
+        period = st.selectbox("Period", list(PERIODS), index=1)
+        chosen = st.multiselect("Machines", list(machines), format_func=machines.__getitem__, placeholder="All machines")
+        formats = st.multiselect("Formats", list(FORMATS), ["pdf", "excel"], format_func=FORMATS.__getitem__)
+        language = st.selectbox("Language", list(LANGUAGES), format_func=LANGUAGES.__getitem__)
+        title = st.text_input("Title", placeholder="The usual title", max_chars=255)
+        analytics = st.checkbox("Include analytics")
+        if not st.form_submit_button("Make the report", type="primary", icon=":material/description:"):
+            return
+    end = local_midnight(inst.clock.now(), who.timezone)
+    start = end - timedelta(days=PERIODS[period])
+    asked = reports.NewReport(start, end, formats or ["pdf"], kind, title.strip() or None, chosen, language, analytics)
+
+    def order() -> None:
+        submit(inst.settings, reports.order(inst.db, inst.clock, who.factory_id, who.user_id, asked).id)
+
+    attempt(order, "The report is being made.")
+
+
+@st.fragment(run_every="3s")
+def listing() -> None:
+    """Newest first; draws again by itself, so that progress shows."""
+    who, inst, local = session.identity(), resources.installation(), session.local()
+    found = reports.latest(inst.db, who.factory_id, 30)
+    if not found:
+        ui.draw(ui.state_panel("empty", "bell", "No reports yet", f"Reports of {who.factory_name} appear here when the first one is made."))
+        return
+    asked = st.query_params.get("report", "")
+    for row in found:
+        name = f"{row.title or TYPES.get(row.report_type, row.report_type)} · {local.stamp(row.created_at)} · {state_of(row)}"
+        with st.expander(name, expanded=row.id == asked):
+            one(row)
+
+
+def state_of(row: Report) -> str:
+    """In a word or two, for the list."""
+    if row.status == "running":
+        return f"{row.progress_percent:.0f} %, {row.stage or 'working'}"
+    if row.status == "complete" and row.file_url is None:
+        return "kept time is over"
+    return {"pending": "waiting", "complete": "ready", "failed": "failed"}.get(row.status, row.status)
+
+
+def one(row: Report) -> None:
+    """One report: first page, files, signatures, or what went wrong."""
+    who, inst, local = session.identity(), resources.installation(), session.local()
+    if row.status == "running":
+        st.progress(min(row.progress_percent, 100) / 100, row.stage or "working")
+    if row.status == "failed":
+        ui.draw(ui.state_panel("error small", "high", "The report could not be made", row.error_message or "No reason was written."))
+    if row.status in {"pending", "failed"} and who.may_work and st.button("Delete", key=f"delete-{row.id}", icon=":material/delete:"):
+        attempt(lambda: reports.delete(inst.db, inst.clock, who.factory_id, row.id, who.user_id), "Deleted.")
+    if row.status != "complete" or row.file_url is None:
+        return
+    left, right = st.columns([1, 1.4], gap="medium")
+    with left:
+        preview(row)
+    with right:
+        files = [f for f in reports.files(inst.db, who.factory_id, row.id) if f.replaced_at is None and f.kind in reports.DOWNLOADS]
+        lines = "".join(
+            f'<li><a href="/api/v1/reports/{row.id}/download?kind={f.kind}" target="_self">{escape(f.name)}</a> '
+            f"<small>{f.size_bytes / 1e6:.2f} MB · SHA-256 {f.sha256[:16]}</small></li>"
+            for f in files
+        )
+        ui.draw(ui.section("Files"), f"<ul>{lines}</ul>")
+        signed = reports.signatures(inst.db, who.factory_id, row.id)
+        words = "".join(f"<li>{escape(s.meaning)} by {escape(s.name)}, {escape(local.stamp(s.signed_at))}</li>" for s in signed)
+        ui.draw(ui.section("Signatures"), f"<ul>{words}</ul>" if words else "<p>Nobody has reviewed or approved it yet.</p>")
+        if who.may_work and row.format == "pdf" and len(signed) < 2:
+            sign(row, {s.meaning for s in signed})
+
+
+def preview(row: Report) -> None:
+    """The first page as a picture."""
+    try:
+        _, picture = stored_file(resources.installation(), session.identity().factory_id, row.id, "preview")
+    except NotFoundError:
+        st.caption("This report has no pages to show.")
+        return
+    except FactoryOpsError as problem:
+        st.error(problem.message)
+        return
+    st.image(picture, caption="First page")
+
+
+def sign(row: Report, done: set[str]) -> None:
+    """Review or approve: the password again, and what the signature means."""
+    who, inst = session.identity(), resources.installation()
+    with st.popover("Review or approve", icon=":material/draw:"), st.form(f"sign-{row.id}", border=False):
+        meaning = st.selectbox("Meaning", [m for m in ("reviewed", "approved") if m not in done], key=f"meaning-{row.id}")
+        comment = st.text_input(
+            "Statement on the report", placeholder="Findings are correct to my knowledge", max_chars=200, key=f"said-{row.id}"
+        )
+        password = st.text_input("Your password", type="password", key=f"password-{row.id}")
+        if st.form_submit_button("Sign", type="primary"):
+            from assets.reporting import proof  # noqa: PLC0415  # 150 MB of PDF libraries that looking needs not
+
+            attempt(
+                lambda: proof.sign(inst, who.factory_id, row.id, who.user_id, password=password, meaning=str(meaning), comment=comment),
+                "Signed; the new PDF carries your name.",
+            )
+
+
+def verification() -> None:
+    """Is this file genuine?"""
+    uploaded = st.file_uploader("A report file, from anywhere", type=None, key="verify")
+    if uploaded is None:
+        return
+    from assets.reporting import proof  # noqa: PLC0415  # as above
+
+    found = proof.verify(resources.installation(), session.identity().factory_id, uploaded.getvalue())
+    kind, glyph = ("ok", "check") if found.verdict == "genuine" else ("error", "high")
+    more = f" Sealed {session.local().stamp(found.signed_at)}." if found.signed_at else ""
+    ui.draw(ui.state_panel(f"{kind} small", glyph, found.verdict.capitalize(), found.reason + more))
+
+
+def scheduling() -> None:
+    """What is made by itself, and a new schedule."""
+    from assets.reporting.schedules import add_schedule, schedules  # noqa: PLC0415  # only this part needs mail and cron
+
+    who, inst, local = session.identity(), resources.installation(), session.local()
+    for row in schedules(inst, who.factory_id):
+        ui.draw(
+            f'<div class="row"><b>{escape(row.name)}</b> <small>{escape(TYPES.get(row.report_type, row.report_type))}, next '
+            f"{escape(local.stamp(row.next_due_at))}, to {escape(', '.join(row.recipients))}</small></div>"
+        )
+    if not who.may_work:
+        return
+    with st.form("new-schedule", border=False):
+        kind = st.selectbox("Report", list(TYPES), format_func=TYPES.__getitem__, key="schedule-type")
+        when = st.selectbox("When", list(SCHEDULES), key="schedule-when")
+        to = st.text_input("Recipients", placeholder="mail addresses, separated by commas", key="schedule-to")
+        attached = st.checkbox("Send the file with the mail", key="schedule-attached")
+        if not st.form_submit_button("Add the schedule", type="primary"):
+            return
+    recipients = [address.strip() for address in to.split(",") if address.strip()]
+    if not recipients or any("@" not in address for address in recipients):
+        st.error("Write at least one mail address.")
+        return
+    cron, period = SCHEDULES[when]
+    fields: dict[str, Any] = {
+        "name": TYPES[kind], "report_type": kind, "formats": ["pdf", "excel"], "recipients": recipients, "cron": cron, "period": period,
+        "delivery": "attachment" if attached else "link",
+    }  # fmt: skip
+    attempt(lambda: add_schedule(inst, who.factory_id, who.user_id, **fields), "The schedule was added.")
+
+
+frame.header("Reports")
+main, side = st.columns([1.7, 1], gap="small")
+with main, st.container(key="card-reports"):
+    ui.draw(ui.section(f"Reports of {session.identity().factory_name}"))
+    listing()
+with side:
+    if session.identity().may_work:
+        with st.container(key="card-new-report"):
+            ui.draw(ui.section("New report"))
+            new_report()
+    with st.container(key="card-verify"):
+        ui.draw(ui.section("Is a file genuine?"))
+        verification()
+    with st.container(key="card-schedules"):
+        ui.draw(ui.section("Schedules"))
+        scheduling()
+frame.tabbar("reports")
