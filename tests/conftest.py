@@ -28,6 +28,8 @@ MARKERS_BY_FIXTURE = {
     "postgresql_lake": ("postgres", "slow"),
     "mosquitto": ("broker", "slow"),
     "broker": ("broker", "slow"),
+    "mosquitto_of_demo": ("broker", "slow"),
+    "web_server": ("slow",),
     "chromium": ("browser", "slow"),
 }
 
