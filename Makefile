@@ -79,6 +79,7 @@ bench: setup ## run every benchmark and print its figures as JSON (NAME=alert-la
 docs: setup ## write the references of settings and commands, and .env.example, from the code
 	@$(BIN)/python scripts/document_settings.py
 	@$(BIN)/python scripts/document_commands.py
+	@$(BIN)/python scripts/document_tables.py
 
 .PHONY: lock
 lock: setup ## resolve pyproject.toml again into requirements.lock, with hashes and without index addresses

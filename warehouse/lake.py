@@ -46,7 +46,7 @@ log = structlog.get_logger()
 class Lake:
     """One attached lake, shared by the threads of a process."""
 
-    def __init__(self, settings: Settings, *, threads: int = 2, memory_limit: str = "1GB") -> None:
+    def __init__(self, settings: Settings, *, threads: int = 2, memory_limit: str = "1GB", upgrade: bool = True) -> None:
         self._catalog_url = settings.lake_catalog_url
         self._catalog_path = settings.catalog_path
         self._files = settings.lake_files
@@ -59,6 +59,7 @@ class Lake:
         self._guard = threading.Lock()
         self._root: duckdb.DuckDBPyConnection | None = None
         self._catalog_inode: int | None = None
+        self._upgrade = upgrade
         self.commits = 0
         """How many transactions this object has committed: what was remembered of the lake before is old."""
 
@@ -176,7 +177,18 @@ class Lake:
                 self._root = self._attach()
             return self._root
 
-    def _attach(self) -> duckdb.DuckDBPyConnection:
+    def attach_read_only(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own that can write nothing to the lake and reads no file but the lake's; for people at a shell."""
+        if self._embedded and not self._catalog_path.exists():
+            raise LakeBusyError(f"there is no lake at {self._catalog_path}; start FactoryOps once", catalog=str(self._catalog_path))
+        connection = self._loaded()
+        connection.execute(f"ATTACH '{self._address()}' AS {LAKE} (READ_ONLY, DATA_PATH '{self._files}')")
+        folders = [self._files, str(self._catalog_path.parent)]
+        connection.execute(f"SET allowed_directories = {[folder.rstrip('/') + '/' for folder in folders]}")
+        connection.execute("SET enable_external_access = false")
+        return connection
+
+    def _loaded(self) -> duckdb.DuckDBPyConnection:
         root = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", **self._options})
         needed = ["ducklake", "sqlite_scanner" if self._embedded else "postgres_scanner"]
         if self._files.startswith("s3://"):
@@ -184,9 +196,14 @@ class Lake:
         for name in reversed(needed):
             root.execute(f"LOAD '{extension_file(name)}'")
         root.execute("SET TimeZone = 'UTC'")
+        return root
+
+    def _attach(self) -> duckdb.DuckDBPyConnection:
+        root = self._loaded()
         is_new = self._prepare_folder()
         root.execute(f"ATTACH '{self._address()}' AS {LAKE} ({self._attach_options()})")
-        upgrade_tables(root)
+        if self._upgrade:
+            upgrade_tables(root)
         if is_new:
             # In this order: a crash between them makes the next start look at a lake that is complete, and mark it again.
             (self._catalog_path.parent / MARKER).touch()

@@ -1,0 +1,95 @@
+"""The tables that engineers see, with the meaning and unit of each column; the documentation is written from here."""
+
+from typing import Final
+
+from warehouse.tables import READABLE, SHAPES
+
+_SERIES: Final = {"device_id": "machine; its key and name are in `devices`", "parameter": "key of what was measured, such as `power`"}
+_ROLLUP: Final = {
+    **_SERIES,
+    "bucket": "beginning of the bucket, UTC",
+    "count": "readings in the bucket",
+    "min": "least value, in the parameter's unit",
+    "max": "greatest value",
+    "sum": "sum of the values",
+    "first": "value of the earliest reading",
+    "last": "value of the newest reading",
+    "covered_s": "seconds for which readings speak: each until the next one, at most 5 min",
+    "integral": "time integral, unit x seconds; of `power` in W divided by 3.6e6 it is kWh",
+    "mean": "sum / count",
+    "time_weighted_mean": "integral / covered_s",
+}
+TABLES: Final = {
+    "telemetry": (
+        "Readings as they came, each once.",
+        {
+            **_SERIES,
+            "ts": "device time, UTC",
+            "value": "number, in the parameter's unit; empty for text readings",
+            "text": "text, such as a program's name; empty for numbers",
+            "received_at": "when it arrived, to the millisecond, UTC",
+        },
+    ),
+    "rollup_1m": ("Readings summed up a minute, once its hour has ended.", _ROLLUP),
+    "rollup_5m": ("Readings summed up every five minutes.", _ROLLUP),
+    "rollup_1h": ("Readings summed up an hour.", _ROLLUP),
+    "rollup_1d": ("Readings summed up a day of the factory's time zone, once it has ended.", _ROLLUP),
+    "health_scores": (
+        "The health score over time, by the hour.",
+        {
+            "device_id": "machine; empty for the factory as a whole",
+            "ts": "when it was computed, UTC",
+            "score": "0 to 100",
+            "deductions": "points taken off by reason, JSON",
+        },
+    ),
+    "devices": (
+        "Machines, as they are now.",
+        {
+            "device_id": "number of the machine",
+            "device_key": "its name in topics",
+            "name": "its name on screens",
+            "kind": "what sort of machine",
+            "region": "where it stands",
+            "last_seen": "when something last arrived, UTC",
+        },
+    ),
+    "parameters": (
+        "What machines measure.",
+        {**_SERIES, "display_name": "name on screens", "unit": "unit of the values", "is_kpi": "whether it is shown first"},
+    ),
+    "alerts": (
+        "Alerts, newest rules' names with them.",
+        {
+            "alert_id": "number of the alert",
+            "device_id": "machine",
+            "rule": "name of the rule",
+            "severity": "critical, high, medium or low",
+            "triggered_at": "UTC",
+            "resolved_at": "UTC; empty while it is active",
+        },
+    ),
+}
+"""Of each table: one sentence, and the meaning of each column, in their order."""
+
+
+def lake_columns(table: str) -> list[str]:
+    """The columns of a lake table as a reader bound to a factory sees them."""
+    shape = SHAPES[table]
+    return [name for name in shape.columns if name not in shape.hidden] + [name for name, _ in shape.derived]
+
+
+def as_markdown() -> str:
+    """The reference of tables and columns."""
+    lines = [
+        "# Tables for engineers",
+        "",
+        "Written by `scripts/document_tables.py` from `warehouse/catalogue.py`; a test holds it to the code.",
+        "",
+    ]
+    lines += ["`factoryops shell FACTORY` and `factoryops.connect(FACTORY)` show these tables of one factory, read-only.", ""]
+    for table, (said, columns) in TABLES.items():
+        kept = "in the lake" if table in READABLE else "from the operational database, copied when the connection is opened"
+        lines += [f"## {table}", "", f"{said} Kept {kept}.", "", "| column | meaning |", "|---|---|"]
+        lines += [f"| `{name}` | {meaning} |" for name, meaning in columns.items()] + [""]
+    return "\n".join(lines)
