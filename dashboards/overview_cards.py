@@ -133,15 +133,7 @@ def health_card(data: Data) -> str:
         if points
     )
     rows = rows or f"<span><span>{ui.icon('check')} Nothing takes points off</span></span>"
-    verdict, tone = (
-        ("Good", "")
-        if score >= 90
-        else ("Fair", "")
-        if score >= 80
-        else ("Needs attention", "high")
-        if score >= 50
-        else ("Critical", "critical")
-    )
+    verdict, tone = _verdict(score, is_critical=alerts["critical"] > 0)
     weakest = min((m for m in data.machines if m.health is not None), key=lambda m: (m.health, m.device_key), default=None)
     foot = ui.link(ui.machine_url(weakest.device_key), f"{escape(weakest.device_key)} · {weakest.health}") if weakest else "—"
     bar = ui.stack({"running": score, **lost}) if score else ui.stack(lost)
@@ -151,6 +143,15 @@ def health_card(data: Data) -> str:
         f'<span class="chip {tone}">{verdict}</span></div>'
         f'{bar}<div class="lines">{rows}</div><div class="foot-line"><span>Weakest machine</span><b>{foot}</b></div></div>'
     )
+
+
+def _verdict(score: int, *, is_critical: bool) -> tuple[str, str]:
+    """A word for the score, and the colour of its chip. Nothing is good while something is critical."""
+    if score < 50:
+        return "Critical", "critical"
+    if score < 80 or is_critical:
+        return "Needs attention", "high"
+    return ("Good" if score >= 90 else "Fair"), ""
 
 
 def areas(data: Data, counted: set[int]) -> str:
