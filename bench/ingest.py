@@ -110,13 +110,7 @@ def _whole(settings: Settings, db: Database, messages: int, progress: Callable[[
     environment = child_environment(
         FACTORYOPS_HOME=str(settings.home), MQTT_BROKER_PORT=str(settings.mqtt_broker_port), LOG_LEVEL="WARNING"
     )
-    commands = {"ingester": "from ingest.consumer import run_ingester as run", "loader": "from ingest.loader import run_loader as run"}
-    ours = {
-        name: subprocess.Popen(
-            [sys.executable, "-c", f"{what}; from warehouse.settings import Settings; run(Settings.load())"], env=environment
-        )
-        for name, what in commands.items()
-    }
+    ours = {name: subprocess.Popen([sys.executable, "-m", "factoryops", name], env=environment) for name in ("ingest", "load")}
     try:
         _until((settings.home / "lake.made").exists, 60)
         _until(lambda: any(beat.name == "ingester" and not beat.problem for beat in heartbeats(db)), 60)
@@ -148,8 +142,8 @@ def _figures(ours: dict[str, Any], before: dict[str, float], messages: int, land
         "lake_behind_s": round(loaded_s - landed_s, 2),
     }
     for name, process in ours.items():
-        figures[f"{name}_cpu_us_per_msg"] = round((_cpu_s(process.pid) - before[name]) / messages * 1e6, 1)
-        figures[f"{name}_peak_mb"] = _peak_mb(process.pid)
+        figures[f"{name}_process_cpu_us_per_msg"] = round((_cpu_s(process.pid) - before[name]) / messages * 1e6, 1)
+        figures[f"{name}_process_peak_mb"] = _peak_mb(process.pid)
     return figures
 
 
