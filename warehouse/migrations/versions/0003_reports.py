@@ -1,5 +1,7 @@
 """Reports: files, signatures, schedules, deliveries, and the ledger that the database itself keeps append-only."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.schema import SchemaItem
@@ -13,7 +15,7 @@ OWNED = ("report_files", "report_signatures", "report_schedules", "report_delive
 SYSTEM = "current_setting('factoryops.system', true) = 'on'"
 MINE = "= NULLIF(current_setting('factoryops.factory_id', true), '')::integer"
 TIME = sa.DateTime(timezone=True)
-REPORT_COLUMNS = (
+REPORT_COLUMNS: tuple[tuple[str, sa.types.TypeEngine[Any], str | None], ...] = (
     ("also", sa.JSON(), None), ("schedule_id", sa.Integer(), None), ("due_at", TIME, None), ("stage", sa.String(100), None),
     ("started_at", TIME, None), ("completed_at", TIME, None), ("snapshot_id", sa.BigInteger(), None), ("data_sha256", sa.String(64), None),
     ("run_label", sa.String(100), None), ("report_type", sa.String(30), "compliance"), ("language", sa.String(5), "en"),
