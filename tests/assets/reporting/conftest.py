@@ -1,0 +1,144 @@
+"""A small plant whose report can be made in seconds, and documents of one page."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from assets.reporting.blocks import Document, document
+from assets.reporting.words import language
+from tests.fixtures.people import PASSWORD
+from warehouse import reports
+from warehouse.access.passwords import hash_password
+from warehouse.clock import ManualClock
+from warehouse.installation import Installation
+from warehouse.models.alerting import Alert, Rule
+from warehouse.models.devices import Device, DeviceParameter
+from warehouse.models.people import Factory, User
+from warehouse.models.work import Report
+from warehouse.readings import READINGS
+from warehouse.settings import Settings
+from warehouse.tenancy import system_session
+
+START = datetime(2026, 3, 2, 17, tzinfo=UTC)  # midnight of 3 March in Ho Chi Minh City
+END = START + timedelta(days=2)
+HOSTILE = '=cmd|#"]);**@fig-nowhere`'
+NAMES = ("Máy phay Đà Nẵng", "آلة الضغط", "北京数控机床", HOSTILE)
+
+
+@dataclass
+class Plant:
+    """An installation with one factory whose person can sign with PASSWORD."""
+
+    installation: Installation
+    factory_id: int
+    user_id: int
+
+    def order(self, formats: tuple[str, ...] = ("pdf",), *, end: datetime = END, **more: Any) -> Report:
+        """A pending report of the last two days before `end`."""
+        inst = self.installation
+        asked = reports.NewReport(end - timedelta(days=2), end, formats, **more)
+        return reports.order(inst.db, inst.clock, self.factory_id, self.user_id, asked)
+
+
+def plant_readings(factory_id: int, device_ids: list[int]) -> pl.DataFrame:
+    """Two days before START and two of the period, every five minutes; the third machine falls silent for six hours."""
+    rows = []
+    for device in device_ids:
+        for step in range(4 * 288):
+            moment = START - timedelta(days=2) + timedelta(minutes=5 * step)
+            if device == device_ids[2] and timedelta(hours=10) < moment - START < timedelta(hours=16):
+                continue
+            wave = math.sin(step / 40 + device)
+            for key, value in (("power", 8000 + 3000 * wave), ("spindle_temp", 60 + 8 * wave + 15 * (step == 700))):
+                rows.append((factory_id, device, key, moment, round(value, 2), None, moment + timedelta(milliseconds=120)))
+    return pl.DataFrame(rows, schema=READINGS, orient="row")
+
+
+def make_plant(home: Path, *, names: tuple[str, ...] = NAMES, with_data: bool = True) -> Plant:
+    """A plant of its own in `home`."""
+    settings = Settings(factoryops_home=home, app_env="development", jwt_secret_key="for-tests-only-" + "x" * 32)
+    installation = Installation.open(settings, ManualClock(END + timedelta(hours=6)))
+    installation.db.migrate()
+    with system_session(installation.db, "set up a test") as session:
+        session.add(Factory(id=1, name='Nhà máy "Đông Á" 工厂', slug="donga", timezone="Asia/Ho_Chi_Minh"))
+        session.flush()
+        session.add(
+            User(id=7, factory_id=1, email="linh@donga.example", name="Linh Trần", hashed_password=hash_password(PASSWORD), role="admin")
+        )
+        created = START - timedelta(days=10)
+        session.add(Rule(id=1, factory_id=1, name="Spindle hot =1+1", severity="critical", scope="global",
+                         conditions={"parameter": "spindle_temp", "operator": "gt", "threshold": 75}, created_at=created))  # fmt: skip
+        for number, name in enumerate(names, start=1):
+            session.add(
+                Device(
+                    id=number,
+                    factory_id=1,
+                    device_key=f"M{number} {name}"[:100],
+                    name=name,
+                    kind="CNC mill",
+                    region="Hall A" if number < 3 else "",
+                    created_at=created,
+                )
+            )
+            session.flush()
+            for key, unit in (("power", "W"), ("spindle_temp", "°C")):
+                session.add(
+                    DeviceParameter(factory_id=1, device_id=number, parameter_key=key, display_name=key.replace("_", " "), unit=unit)
+                )
+        session.flush()
+        if with_data and names:
+            raised = START + timedelta(hours=10, minutes=20)
+            session.add(Alert(id=1, factory_id=1, rule_id=1, device_id=1, triggered_at=raised, severity="critical", message="81 °C, limit 75", created_at=raised,
+                              acknowledged_at=raised + timedelta(minutes=4), acknowledged_by=7, resolved_at=raised + timedelta(hours=1), resolved_by=7, resolution_comment="=Hose replaced"))  # fmt: skip
+            session.add(
+                Alert(
+                    id=2,
+                    factory_id=1,
+                    rule_id=1,
+                    device_id=2,
+                    triggered_at=raised + timedelta(hours=3),
+                    severity="critical",
+                    message="79 °C",
+                    created_at=raised,
+                )
+            )
+    if with_data and names:
+        installation.lake.append(plant_readings(1, list(range(1, len(names) + 1))))
+    return Plant(installation, 1, 7)
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    """Four machines with names in Vietnamese, Arabic and Chinese, and one that tries everything."""
+    found = make_plant(tmp_path / "home")
+    yield found
+    found.installation.close()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plant, Report]]:
+    """A compliance report with every format, made once for a module. Tests that change something take `plant`."""
+    from assets.reporting.run import run
+
+    plant = make_plant(tmp_path_factory.mktemp("made") / "home")
+    report = plant.order(("pdf", "excel", "json", "html", "csv", "parquet"))
+    assert run(plant.installation, report.id) == "complete"
+    yield plant, reports.find(plant.installation.db, 1, report.id)
+    plant.installation.close()
+
+
+def meta(**more: Any) -> dict[str, Any]:
+    """The facts of every page."""
+    return {"title": "Test", "factory": "North", "period": "today", "run": "R-1", "zone": "UTC", "sealed": [2026, 1, 2, 3, 4, 5], "language": "en",
+            "paper": "a4", "words": language("en").template_words(), "signatures": [], **more}  # fmt: skip
+
+
+def one_page(text: str = "A page.") -> Document:
+    """The smallest report."""
+    return document(meta(), [{"kind": "heading", "level": 1, "text": "One"}, {"kind": "prose", "paragraphs": [text]}])
