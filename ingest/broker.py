@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -202,7 +203,8 @@ def run_broker(settings: Settings, stop: threading.Event | None = None) -> None:
 
 def _die_with_parent() -> None:
     """In the child: ask the kernel for SIGTERM when our process is gone, however it went; without it the port would stay taken."""
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
 
 
 def _require_free(host: str, port: int) -> None:

@@ -6,7 +6,7 @@ import dagster as dg
 
 from ingest.loader import SHARD
 from rules.evaluator import CONSUMER
-from warehouse.housekeeping import delete_ended_sessions, trim_landing
+from warehouse.housekeeping import delete_dead_letters, delete_ended_sessions, trim_landing
 from warehouse.installation import Installation
 from warehouse.maintenance import maintain
 from warehouse.retention import pinned_snapshots, retention
@@ -24,14 +24,17 @@ def maintain_lake(context: dg.OpExecutionContext, installation: dg.ResourceParam
     )
 
 
-@dg.op(out=dg.Out(dg.Nothing), description="Deletes landed batches that every consumer has passed, and sign-ins that have ended.")
+@dg.op(
+    out=dg.Out(dg.Nothing), description="Deletes landed batches that every consumer has passed, sign-ins that have ended, old dead letters."
+)
 def tidy_database(context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]) -> None:
     """Shows what was done as metadata."""
     now = installation.clock.now()
     landed_before = now - timedelta(minutes=installation.settings.landing_keep_minutes)
     batches = trim_landing(installation.db, installation.lake, landed_before, [CONSUMER], SHARD)
     sessions = delete_ended_sessions(installation.db, now)
-    context.add_output_metadata({"batches_deleted": batches, "sessions_deleted": sessions})
+    letters = delete_dead_letters(installation.db, now - timedelta(days=installation.settings.raw_retention_days))
+    context.add_output_metadata({"batches_deleted": batches, "sessions_deleted": sessions, "dead_letters_deleted": letters})
 
 
 @dg.job(executor_def=dg.in_process_executor, description="Retention, compaction, snapshot expiry, landing log, ended sign-ins.")

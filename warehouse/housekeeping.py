@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 
 from warehouse import landing
 from warehouse.db import Database
 from warehouse.lake import Lake
 from warehouse.models.people import UserSession
-from warehouse.models.streams import LandingBatch
+from warehouse.models.streams import DeadLetter, LandingBatch
 from warehouse.tenancy import system_session
 
 KEEP_ENDED_SESSIONS_FOR: Final = timedelta(days=1)
 TRIM_STEP: Final = timedelta(seconds=30)
+MOST_DEAD_LETTERS: Final = 50_000
 
 
 def trim_landing(db: Database, lake: Lake, landed_before: datetime, consumers: Sequence[str], loader_shard: str) -> int:
@@ -39,6 +40,14 @@ def trim_some(db: Database, landed_before: datetime, consumers: Sequence[str], l
     step_end = min(landed_before, oldest + TRIM_STEP)
     with system_session(db, "trim the landing log", write=True) as session:
         return landing.trim(session, step_end, consumers, lake_position=lake_position) > 0 and step_end < landed_before
+
+
+def delete_dead_letters(db: Database, received_before: datetime) -> int:
+    """Deletes dead letters from before `received_before`, and of the rest all but the newest MOST_DEAD_LETTERS; returns how many."""
+    with system_session(db, "delete old dead letters", write=True) as session:
+        oldest_kept = session.scalar(select(DeadLetter.id).order_by(DeadLetter.id.desc()).offset(MOST_DEAD_LETTERS - 1).limit(1)) or 0
+        done = session.execute(delete(DeadLetter).where(or_(DeadLetter.received_at < received_before, DeadLetter.id < oldest_kept)))
+    return int(done.rowcount)  # type: ignore[attr-defined]  # a DELETE gives a CursorResult
 
 
 def delete_ended_sessions(db: Database, now: datetime) -> int:

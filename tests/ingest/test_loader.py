@@ -9,10 +9,11 @@ import pytest
 
 from ingest.loader import SHARD, Loader, LoaderProcess, run_loader
 from tests.helpers import wait_until
-from tests.ingest.conftest import Plant
+from tests.ingest.conftest import Plant, add_devices
 from tests.warehouse.frames import START, readings, series
 from warehouse import heartbeat, landing, latest
 from warehouse.clock import ManualClock
+from warehouse.db import Database
 from warehouse.errors import LakeBusyError, LeaseLostError
 from warehouse.lake import Lake
 from warehouse.tenancy import system_session
@@ -166,6 +167,16 @@ def test_a_commit_of_which_nobody_knows_whether_it_happened(landed: Landed, monk
     monkeypatch.undo()
     landed.land((1, "power", 1, 2.0), (1, "power", 2, 3.0))
     load_all(loader)
+    assert landed.values() == [1.0, 2.0, 3.0]
+
+
+def test_with_both_storages_in_postgresql(postgresql_database: Database, postgresql_lake: Lake, plant: Plant) -> None:
+    add_devices(postgresql_database, "M01")
+    landed = Landed(Plant(plant.settings, postgresql_database, {"M01": 1}), postgresql_lake)
+    for _ in range(2):
+        landed.land((1, "power", 7200, 1.0), (1, "speed", 7200, 2.0))
+        landed.land((1, "power", 0, 3.0))
+        load_all(landed.loader())
     assert landed.values() == [1.0, 2.0, 3.0]
 
 

@@ -3,15 +3,18 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from tests.fixtures.people import Person, add_person
-from warehouse import landing
+from tests.warehouse.frames import at
+from warehouse import housekeeping, landing
 from warehouse.clock import ManualClock
 from warehouse.db import Database
 from warehouse.errors import LakeBusyError
 from warehouse.housekeeping import delete_ended_sessions, trim_landing
 from warehouse.lake import Lake
 from warehouse.models.people import UserSession
+from warehouse.models.streams import DeadLetter
 from warehouse.readings import empty_readings
 from warehouse.tenancy import system_session
 
@@ -57,3 +60,15 @@ def test_sign_ins_that_ended_a_day_ago_are_deleted(database: Database, password_
             session.add(UserSession(id=name, factory_id=person.factory_id, user_id=person.user_id, expires_at=now - ended))
     assert delete_ended_sessions(database, now) == 1
     assert delete_ended_sessions(database, now) == 0
+
+
+def test_old_dead_letters_go_and_of_the_others_the_newest_stay(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "MOST_DEAD_LETTERS", 3)
+    with system_session(database, "set up a test", write=True) as session:
+        for second in (-100, 0, 1, 2, 3):
+            session.add(DeadLetter(reason="x", detail=str(second), topic="t", payload=b"", payload_size=0, received_at=at(second)))
+            session.flush()
+    assert housekeeping.delete_dead_letters(database, at(-50)) == 2
+    with system_session(database, "read in a test") as session:
+        assert session.scalars(select(DeadLetter.detail).order_by(DeadLetter.id)).all() == ["1", "2", "3"]
+    assert housekeeping.delete_dead_letters(database, at(2.5)) == 2
