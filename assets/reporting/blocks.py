@@ -18,6 +18,7 @@ Data = dict[str, Any]
 _SPECIAL: Final = re.compile(r"([\\*@`])")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 _UNBROKEN: Final = re.compile(r"[^\s\u200b\u3000-\u9fff\uac00-\ud7ff-]{24,}")
+_RIGHT_TO_LEFT: Final = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _REFERENCE: Final = re.compile(r"\\.|@((?:fig|tbl|sec)-[A-Za-z0-9_-]+)")
 _LABEL: Final = re.compile(r"(?:fig|tbl|sec)-[A-Za-z0-9_-]+")
 
@@ -26,13 +27,15 @@ def plain(text: object) -> str:
     """Text of people (names, comments) for use inside a block: no sign in it has a meaning, and a run without a space may break."""
     found = _CONTROL.sub("", str(text)).replace("\n", " ").replace("\t", " ")
     found = _UNBROKEN.sub(lambda run: "\u200b".join(re.findall(".{1,12}", run[0])), found)
-    return _SPECIAL.sub(r"\\\1", found)
+    escaped = _SPECIAL.sub(r"\\\1", found)
+    # Isolated: a right-to-left name must not turn round the numbers beside it.
+    return f"\u2068{escaped}\u2069" if _RIGHT_TO_LEFT.search(escaped) else escaped
 
 
 def without_marks(text: str) -> str:
     """The text as a person reads it, for alternative texts and plain formats."""
     stripped = re.sub(r"\\(.)|\*\*|`|@(?=(?:fig|tbl|sec)-)", lambda found: found[1] or "", text)
-    return stripped.replace("\u200b", "")
+    return re.sub("[\u200b\u2068\u2069]", "", stripped)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def _gaps(run: RunData) -> Iterator[Finding]:
             "{machine}: {hours} h without data", machine=plain(run.keys.get(int(str(device)), "?")), hours=run.write.num(hours)
         )
         body = run.words(
-            "{count} gaps longer than an hour. Nothing in this report can prove what the machine did then.", count=group.height
+            "Gaps longer than an hour: {count}. Nothing in this report can prove what the machine did then.", count=group.height
         )  # fmt: skip
         yield Finding("high" if hours >= 12 else "medium", title, body, run.words("Evidence: @tbl-gaps"), hours)
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from assets.reporting.due import check_cron, next_due, occurrences, period_of
 from assets.reporting.downloads import stored_file
+from assets.reporting.due import check_cron, next_due, occurrences, period_of
 from rules.notify.channels import Attachment, Message
 from rules.notify.email import email_channel
 from warehouse.errors import FactoryOpsError, PermanentError

@@ -29,7 +29,7 @@ def launch_variables(report_id: str) -> dict[str, object]:
 def submit(settings: Settings, report_id: str) -> bool:
     """True when Dagster took the run; False when it is not there, which is no error."""
     body = json.dumps({"query": _LAUNCH, "variables": launch_variables(report_id)}).encode()
-    request = urllib.request.Request(  # noqa: S310  # an http address of this machine
+    request = urllib.request.Request(  # an http address of this machine
         f"http://127.0.0.1:{settings.dagster_port}/graphql", body, {"Content-Type": "application/json"}
     )
     try:

@@ -74,7 +74,7 @@ def time_axis(run: RunData, ax: Axes, *, short: bool = False, weekend: bool = Tr
     ax.set_xticks([*edges, whole], [""] * (len(edges) + 1))
     step = -(-len(edges) // (7 if short else 10))
     if labels and len(edges) <= 2:
-        marks = list(range(0, int(whole) + 1, 6 if whole > 12 else 1))
+        marks = list(range(0, int(whole) + 1, (12 if short else 6) if whole > 12 else 1))
         ax.set_xticks(marks, [f"{run.write.local(run.start + timedelta(hours=h)):%H:%M}" for h in marks], minor=True)
     elif labels:
         middles = [(hours_since(run, begin) + hours_since(run, end)) / 2 for begin, end in run.days]

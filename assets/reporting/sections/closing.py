@@ -61,7 +61,7 @@ def glossary(report: Report) -> None:
     rows = [
         [t("Availability"), t("running ÷ (running + idle + fault), in machine hours"), "ISO 22400-2"],
         [t("Without a fault"), t("1 − fault ÷ (running + idle + fault)"), t("house rule")],
-        [t("Coverage"), t("share of the period without a silence longer than {minutes} minutes, mean of the machines", minutes=report.w.num(report.run.facts["offline_after_minutes"])), t("house rule")],
+        [t("Coverage"), t("share of the period without a silence longer than {minutes} minutes, mean of the machines", minutes=f"{report.run.facts['offline_after_minutes']:g}"), t("house rule")],
         [t("Running, idle, off"), t("mean power of the quarter of an hour against the 90th percentile of this and the period before: 35 % and more, 3 to 35 %, less"), t("house rule")],
         [t("Health"), t("100 − 22 per critical − 7 per high − 0.8 per medium − 0.3 per low alert raised in the period, at least 0"), t("house rule")],
         [t("Energy"), t("integral of measured power by the trapezoidal rule; steps longer than 5 minutes count as nothing; energy meters are left out of sums"), "ISO 50001"],

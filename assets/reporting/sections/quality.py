@@ -13,9 +13,9 @@ def quality(report: Report) -> None:
     run, t, w = report.run, report.t, report.w
     report.heading(t("Method and data quality"))
     report.lead(
-        t("{readings} readings were used. Machines were heard in {share} % of the period; {gaps} gaps were longer than {minutes} minutes.",
+        t("{readings} readings were used. Machines were heard in {share} % of the period; gaps longer than {minutes} minutes: {gaps}.",
           readings=w.fixed(run.facts["readings"], 0), share=w.percent(run.coverage_share, 2), gaps=run.gaps.height,
-          minutes=w.num(run.facts["offline_after_minutes"]))
+          minutes=f"{run.facts['offline_after_minutes']:g}")
     )  # fmt: skip
     report.heading(t("How the numbers are made"), 2)
     report.text(
@@ -51,7 +51,7 @@ def _gaps(report: Report) -> None:
         for row in run.gaps.head(MOST_GAPS).iter_rows(named=True)
     ]  # fmt: skip
     caption = (
-        t("All {count} gaps, longest first", count=run.gaps.height) if run.gaps.height <= MOST_GAPS
+        t("All gaps, longest first ({count})", count=run.gaps.height) if run.gaps.height <= MOST_GAPS
         else t("The {shown} longest of {count} gaps", shown=MOST_GAPS, count=run.gaps.height)
     )  # fmt: skip
     report.table(t("Machine|From|To|Length|Remark"), "lllrl", "38mm 26mm 26mm 26mm 1fr", rows, caption, "tbl-gaps", gap=[4])

@@ -60,7 +60,7 @@ def test_a_stripped_seal_is_detected(sealed: tuple[Plant, Report, bytes]) -> Non
 
 
 def test_a_file_put_in_the_place_of_another_is_detected(sealed: tuple[Plant, Report, bytes]) -> None:
-    plant, report, pdf = sealed
+    plant, report, _ = sealed
     other = plant.order()
     another = seal(plant.installation, render_pdf(one_page("Another.")), FACTS)
     assert another is not None
@@ -118,7 +118,7 @@ def test_keys_are_never_replaced_and_are_readable_by_their_owner_only(sealed: tu
     plant, _, _ = sealed
     files = key_files(plant.installation.settings)
     assert files.key.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(KeysError, match="never replaced|already"):
+    with pytest.raises(KeysError, match="already"):
         create_keys(files, plant.installation.clock, "x")
 
 
