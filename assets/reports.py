@@ -23,7 +23,7 @@ class OneReport(dg.Config):
 @dg.op(name=OP, pool="reporting", out=dg.Out(dg.Nothing), description="Collects, computes, renders, seals and stores one report.")
 def make_report(context: dg.OpExecutionContext, config: OneReport, installation: dg.ResourceParam[Installation]) -> None:
     """A report that another run has taken, or that is done, is left alone."""
-    status = reporting.run(installation, config.report_id, lambda percent, stage: context.log.info(f"{percent:.0f} % {stage}"))
+    status = reporting.run(installation, config.report_id, lambda percent, stage: context.log.info("%.0f %% %s", percent, stage))
     context.add_output_metadata({"report_id": config.report_id, "status": status or "taken by another run"})
     if status == "failed":
         raise dg.Failure("the report failed; its row says why", allow_retries=False)

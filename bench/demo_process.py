@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from factoryops.up import ADDRESSES_FILE
 from warehouse.settings import child_environment

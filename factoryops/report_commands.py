@@ -53,8 +53,8 @@ def make(
 ) -> None:
     """Order a report and make it at once, in this process."""
     from assets.reporting import run as reporting
-    from assets.reporting.interactive import last_midnight
     from assets.reporting.downloads import stored_file
+    from assets.reporting.interactive import last_midnight
     from warehouse import reports
     from warehouse.queries.people import first_person
     from warehouse.queries.summary import factory_of

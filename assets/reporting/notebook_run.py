@@ -68,7 +68,7 @@ def run_notebook(path: Path, folder: Path, *, time_limit_s: float = TIME_LIMIT_S
             )
     except PapermillExecutionError as failed:
         section = _section_of(notebook, failed.exec_count)
-        log.error("report_notebook_failed", notebook=path.name, section=section, error=failed.ename, detail=failed.evalue)
+        log.warning("report_notebook_failed", notebook=path.name, section=section, error=failed.ename, detail=failed.evalue)
         raise NotebookFailedError(
             f"the section “{section}” could not be made ({failed.ename})", section=section, error=failed.ename
         ) from failed

@@ -13,7 +13,8 @@ JOB: Final = "report"
 OP: Final = "make_report"
 _LAUNCH: Final = """
 mutation Launch($params: ExecutionParams!) { launchRun(executionParams: $params) {
-  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } ... on RunConfigValidationInvalid { errors { message } } } }
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  ... on RunConfigValidationInvalid { errors { message } } } }
 """
 log = structlog.get_logger()
 

@@ -111,7 +111,7 @@ def area_days(run: RunData) -> str:
     """Availability by area and day: each panel shows its own line over the others in grey."""
     areas = sorted(run.areas.items(), key=lambda item: -len(item[1]))[:MOST_AREAS]
     figure, axes = canvas(38, len(areas), left=8, gap=4, top=7, sharey=True)
-    lines = {name: [_share(run, day, devices) for day in run.by_day] for name, devices in areas}
+    lines = {name: [_share(day, devices) for day in run.by_day] for name, devices in areas}
     low = min((v for line in lines.values() for v in line if v is not None), default=0)
     for ax, (name, _) in zip(axes, areas, strict=True):
         for other in lines.values():
@@ -143,6 +143,6 @@ def _initials(run: RunData) -> list[str]:
     return [run.words.days[run.write.local(begin).weekday()][: 1 if run.words.code == "en" else 2] for begin, _ in run.days]
 
 
-def _share(run: RunData, day: pl.DataFrame, devices: list[int]) -> float | None:
+def _share(day: pl.DataFrame, devices: list[int]) -> float | None:
     found = measures.hours_of(day.filter(pl.col("device_id").is_in(devices))).availability
     return None if found is None else found * 100

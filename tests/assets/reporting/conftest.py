@@ -72,8 +72,17 @@ def make_plant(home: Path, *, names: tuple[str, ...] = NAMES, with_data: bool = 
             User(id=7, factory_id=1, email="linh@donga.example", name="Linh Trần", hashed_password=hash_password(PASSWORD), role="admin")
         )
         created = START - timedelta(days=10)
-        session.add(Rule(id=1, factory_id=1, name="Spindle hot =1+1", severity="critical", scope="global",
-                         conditions={"parameter": "spindle_temp", "operator": "gt", "threshold": 75}, created_at=created))  # fmt: skip
+        session.add(
+            Rule(
+                id=1,
+                factory_id=1,
+                name="Spindle hot =1+1",
+                severity="critical",
+                scope="global",
+                conditions={"parameter": "spindle_temp", "operator": "gt", "threshold": 75},
+                created_at=created,
+            )
+        )
         for number, name in enumerate(names, start=1):
             session.add(
                 Device(
@@ -94,8 +103,23 @@ def make_plant(home: Path, *, names: tuple[str, ...] = NAMES, with_data: bool = 
         session.flush()
         if with_data and names:
             raised = START + timedelta(hours=10, minutes=20)
-            session.add(Alert(id=1, factory_id=1, rule_id=1, device_id=1, triggered_at=raised, severity="critical", message="81 °C, limit 75", created_at=raised,
-                              acknowledged_at=raised + timedelta(minutes=4), acknowledged_by=7, resolved_at=raised + timedelta(hours=1), resolved_by=7, resolution_comment="=Hose replaced"))  # fmt: skip
+            session.add(
+                Alert(
+                    id=1,
+                    factory_id=1,
+                    rule_id=1,
+                    device_id=1,
+                    triggered_at=raised,
+                    severity="critical",
+                    message="81 °C, limit 75",
+                    created_at=raised,
+                    acknowledged_at=raised + timedelta(minutes=4),
+                    acknowledged_by=7,
+                    resolved_at=raised + timedelta(hours=1),
+                    resolved_by=7,
+                    resolution_comment="=Hose replaced",
+                )
+            )
             session.add(
                 Alert(
                     id=2,
@@ -135,8 +159,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plant, Repo
 
 def meta(**more: Any) -> dict[str, Any]:
     """The facts of every page."""
-    return {"title": "Test", "factory": "North", "period": "today", "run": "R-1", "zone": "UTC", "sealed": [2026, 1, 2, 3, 4, 5], "language": "en",
-            "paper": "a4", "words": language("en").template_words(), "signatures": [], **more}  # fmt: skip
+    return {
+        "title": "Test",
+        "factory": "North",
+        "period": "today",
+        "run": "R-1",
+        "zone": "UTC",
+        "sealed": [2026, 1, 2, 3, 4, 5],
+        "language": "en",
+        "paper": "a4",
+        "words": language("en").template_words(),
+        "signatures": [],
+        **more,
+    }
 
 
 def one_page(text: str = "A page.") -> Document:
