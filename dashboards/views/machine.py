@@ -49,11 +49,12 @@ def draw(data: Data) -> None:
     state = ui.state(data.row.state) if data.row else '<span class="state off">Not in use</span>'
     frame.header(device.device_key, crumbs, f'<div class="ident">{state}{facts}</div>')
     values(device.id)
-    left, right = st.columns([2.35, 1], gap="small")
-    with left, st.container(key="card-history"):
-        history(device.id)
-    with right:
-        side(device)
+    with st.container(key="machine-split"):
+        left, right = st.columns([2.35, 1], gap="small")
+        with left, st.container(key="card-history"):
+            history(device.id)
+        with right:
+            side(device)
 
 
 @st.fragment(run_every="1.8s")

@@ -8,6 +8,8 @@ from dashboards import frame, session, ui
 
 who, local = session.identity(), session.local()
 frame.header("More")
+with st.container(key="card-pages"):
+    ui.draw('<div class="feed">', ui.link("/reports", f'{ui.icon("right")}<span class="what"><b>Reports</b></span>', "feed-row"), "</div>")
 with st.container(key="card-more"):
     facts = (
         ("Factory", who.factory_name),
