@@ -53,7 +53,8 @@ retention_schedule = dg.ScheduleDefinition(
 
 
 @dg.sensor(
-    job=report_job,
+    # By name: by object Dagster makes the sensor anew, with a warning.
+    job_name=report_job.name,
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Orders scheduled reports that are due, and starts every report that nobody has taken. No cursor: the rows say what waits.",

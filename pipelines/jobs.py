@@ -6,6 +6,7 @@ import dagster as dg
 
 from ingest.loader import SHARD
 from rules.evaluator import CONSUMER
+from warehouse.backup import back_up
 from warehouse.housekeeping import delete_dead_letters, delete_ended_sessions, trim_landing
 from warehouse.installation import Installation
 from warehouse.maintenance import maintain
@@ -44,4 +45,21 @@ def maintenance() -> None:
     tidy_database()
 
 
-JOBS = [maintenance]
+@dg.op(out=dg.Out(dg.Nothing), description="Adds a backup of everything to BACKUP_URL; only what is new is written.")
+def back_up_everything(context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]) -> None:
+    """Does nothing while no place for backups is set."""
+    target = installation.settings.backup_url
+    if not target:
+        context.log.warning("BACKUP_URL is empty: no backup is made. Name a folder on another disk, or an object store")
+        return
+    done = back_up(installation.settings, installation.lake, target, installation.clock.now())
+    context.add_output_metadata({name: getattr(done, name) for name in ("name", "files", "bytes", "new_files", "new_bytes")})
+
+
+@dg.job(executor_def=dg.in_process_executor, description="Backs everything up to BACKUP_URL.")
+def backup() -> None:
+    """One step."""
+    back_up_everything()
+
+
+JOBS = [maintenance, backup]

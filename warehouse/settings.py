@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     object_store_url: str = ""
     """Where reports, job results and backups live: empty means a folder in FACTORYOPS_HOME; or an fsspec address such as `s3://bucket/prefix`."""
 
+    backup_url: str = ""
+    """Where the nightly backup goes: a folder on another disk, or an fsspec address; empty means that none is made."""
+
     web_host: str = "127.0.0.1"
     """Address that the dashboards and the REST API listen on."""
     web_port: int = Field(default=8080, ge=0, le=65535)
