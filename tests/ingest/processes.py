@@ -12,6 +12,7 @@ from tests.helpers import REPOSITORY
 from tests.ingest.conftest import Plant
 from warehouse.settings import child_environment
 
+BROKER = "from ingest.broker import run_broker as run"
 INGESTER = "from ingest.consumer import run_ingester as run"
 LOADER = "from ingest.loader import run_loader as run"
 _PROGRAM = """{}

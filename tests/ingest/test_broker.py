@@ -2,6 +2,7 @@
 
 import socket
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,8 +17,9 @@ from ingest.broker import Accounts, Mosquitto
 from ingest.credentials import ingester_login
 from ingest.device_keys import hash_device_key
 from ingest.trial_broker import TrialBroker
-from tests.helpers import wait_until
+from tests.helpers import require_program, wait_until
 from tests.ingest.conftest import SLUG, Machine, Plant, add_devices, device_key_of, is_refused
+from tests.ingest.processes import BROKER, Process
 from warehouse.errors import PermanentError
 from warehouse.models.devices import Device
 from warehouse.tenancy import system_session
@@ -211,3 +213,15 @@ def test_without_mosquitto_a_broker_for_trying_out_is_started(plant: Plant, monk
     assert trial.is_running
     trial.stop()
     assert not trial.is_running
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
+def test_the_port_is_free_after_our_process_was_killed(plant: Plant) -> None:
+    """Otherwise the next start would find the port taken by a broker that nobody looks after."""
+    require_program("mosquitto", package="mosquitto")
+    process = Process(plant, BROKER)
+    wait_until(lambda: not is_refused(plant.settings.mqtt_broker_port), 20, "the broker listens")
+    process._running.kill()
+    wait_until(lambda: is_refused(plant.settings.mqtt_broker_port), 10, "mosquitto is gone as well")
+    process.stop()
