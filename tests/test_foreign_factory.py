@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import api
 import dashboards
 from api.app import create_app
 from api.dependencies import SESSION_COOKIE
+from assets.reporting.run import save
 from dashboards import resources
 from tests.dashboards.conftest import Pages, words
 from tests.fixtures.two_plants import Plant, TwoPlants
+from warehouse import reports
 
 pytestmark = pytest.mark.slow
 
@@ -72,9 +75,29 @@ def endpoints(plants: TwoPlants) -> list[str]:
     return sorted(path for path, methods in create_app(plants.installation).openapi()["paths"].items() if "get" in methods)
 
 
+REPORTS: dict[int, str] = {}
+
+
+def report_of(plant: Plant) -> str:
+    return REPORTS[plant.person.factory_id]
+
+
+@pytest.fixture(autouse=True)
+def _each_has_a_report(seen_plants: TwoPlants) -> None:
+    """A finished report of each factory, named after it, with a file."""
+    inst = seen_plants.installation
+    for plant in (seen_plants.north, seen_plants.south):
+        who = plant.person
+        asked = reports.NewReport(inst.clock.now() - timedelta(days=1), inst.clock.now(), ["json"], title=f"Week of {plant.prefix}")
+        row = reports.order(inst.db, inst.clock, who.factory_id, who.user_id, asked)
+        facts = {"run": f"RPT-{plant.prefix}", "snapshot_id": 1, "data_sha256": "0" * 64}
+        save(inst, row, {"json": f'"{plant.prefix}"'.encode()}, "report.made", {}, facts)
+        REPORTS[who.factory_id] = row.id
+
+
 def filled(path: str, plant: Plant) -> str:
     """The path with ids of a plant in it; fails for a kind of id that this test does not know."""
-    ids = {"device_id": plant.devices[plant.hot], "alert_id": plant.alerts[0]}
+    ids = {"device_id": plant.devices[plant.hot], "alert_id": plant.alerts[0], "report_id": report_of(plant), "kind": "json"}
     return re.sub(r"\{(\w+)\}", lambda match: str(ids[match[1]]), path)
 
 

@@ -73,12 +73,13 @@ def get_report(report_id: ReportId, who: Who, inst: Inst) -> ReportOut:
 
 
 @router.get("/{report_id}/download", operation_id="downloadReport", response_class=RedirectResponse, status_code=302)
-def download_report(report_id: ReportId, who: Who, inst: Inst, kind: Kind | None = None) -> RedirectResponse:
+def download_report(request: Request, report_id: ReportId, who: Who, inst: Inst, kind: Kind | None = None) -> RedirectResponse:
     """302 to the file: a presigned address of the store for five minutes, or our own guarded one."""
     row = reports.find(inst.db, who.factory_id, report_id)
     found = reports.current_file(inst.db, who.factory_id, report_id, kind or row.format)
     link = ObjectStore(inst.settings).link(found.path)
-    return RedirectResponse(link or f"/api/v1/reports/{report_id}/files/{found.kind}", 302)
+    own = request.scope.get("root_path", "") + request.app.url_path_for("get_report_file", report_id=report_id, kind=found.kind)
+    return RedirectResponse(link or own, 302)
 
 
 @router.get("/{report_id}/files/{kind}", operation_id="getReportFile", response_class=Response)

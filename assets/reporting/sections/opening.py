@@ -2,22 +2,23 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Concatenate, ParamSpec
 
 from assets.reporting.author import Report, period_text
 from assets.reporting.blocks import plain
 from assets.reporting.charts.plant import state_strip
 from assets.reporting.render import TEMPLATE_VERSION
 
-Section = Callable[[Report], None]
+More = ParamSpec("More")
 
 
-def with_data(section: Section) -> Section:
+def with_data(section: Callable[Concatenate[Report, More], None]) -> Callable[Concatenate[Report, More], None]:
     """A section that is left out of a report without data: `nothing` says all there is to say then."""
 
     @wraps(section)
-    def guarded(report: Report) -> None:
+    def guarded(report: Report, *args: More.args, **more: More.kwargs) -> None:
         if report.run.has_data:
-            section(report)
+            section(report, *args, **more)
 
     return guarded
 

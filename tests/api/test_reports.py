@@ -1,0 +1,93 @@
+"""Reports over the API: order, follow, download, sign, verify, delete; nothing of another factory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from assets.reporting.render import render_pdf
+from assets.reporting.run import save, seal
+from tests.assets.reporting.conftest import Plant, make_plant, one_page
+from tests.fixtures.people import PASSWORD
+from warehouse import reports
+from warehouse.access.sign_in import sign_in
+
+PERIOD = {"date_range_start": "2026-03-02T17:00:00Z", "date_range_end": "2026-03-04T17:00:00Z"}
+FACTS = {"run": "RPT-DONGA-1", "snapshot_id": 1, "data_sha256": "0" * 64, "factory": {"name": "North"}}
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    found = make_plant(tmp_path / "home", with_data=False)
+    yield found
+    found.installation.close()
+
+
+@pytest.fixture
+def client(plant: Plant) -> TestClient:
+    inst = plant.installation
+    token = sign_in(inst.db, inst.settings, inst.clock, factory_id=1, email="linh@donga.example", password=PASSWORD).token
+    found = TestClient(create_app(inst), headers={"origin": "http://testserver"}, follow_redirects=False)
+    found.cookies.set("factoryops_session", token)
+    return found
+
+
+def stored(plant: Plant) -> tuple[str, bytes]:
+    report = plant.order()
+    pdf = seal(plant.installation, render_pdf(one_page()), FACTS)
+    assert pdf is not None
+    save(plant.installation, report, {"pdf": pdf}, "report.made", {}, FACTS)
+    return report.id, pdf
+
+
+def test_an_ordered_report_waits_until_it_is_made(client: TestClient) -> None:
+    made = client.post("/v1/reports", json={**PERIOD, "format": "pdf", "also": ["excel"], "device_ids": [1, 2], "title": "Weekly"})
+    assert made.status_code == 201, made.text
+    found = client.get(f"/v1/reports/{made.json()['id']}").json()
+    assert (found["status"], found["title"], found["device_ids"]) == ("pending", "Weekly", [1, 2])
+    assert client.get("/v1/reports").json()["total"] == 1
+
+
+def test_a_machine_of_another_factory_does_not_exist(client: TestClient) -> None:
+    assert client.post("/v1/reports", json={**PERIOD, "device_ids": [99]}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"format": "doc"}, {"date_range_end": "2026-03-01T00:00:00Z"}, {"surprise": 1}, {"date_range_start": "2026-03-02T17:00:00"}]
+)
+def test_what_is_not_allowed_is_refused(client: TestClient, wrong: dict[str, object]) -> None:
+    assert client.post("/v1/reports", json={**PERIOD, **wrong}).status_code == 422
+
+
+def test_download_leads_to_the_sealed_file(client: TestClient, plant: Plant) -> None:
+    report_id, pdf = stored(plant)
+    answer = client.get(f"/v1/reports/{report_id}/download")
+    assert answer.status_code == 302
+    file = client.get(answer.headers["location"])
+    assert file.content == pdf
+    assert file.headers["content-disposition"] == 'attachment; filename="RPT-DONGA-1.pdf"'
+
+
+def test_the_verify_endpoint_tells_genuine_from_altered(client: TestClient, plant: Plant) -> None:
+    _, pdf = stored(plant)
+    assert client.post("/v1/reports/verify", content=pdf).json()["verdict"] == "genuine"
+    assert client.post("/v1/reports/verify", content=pdf + b" ").json()["verdict"] == "altered"
+    assert client.post("/v1/reports/verify", content=b"something").json()["verdict"] == "unknown"
+
+
+def test_only_pending_and_failed_reports_can_be_deleted(client: TestClient, plant: Plant) -> None:
+    report_id, _ = stored(plant)
+    assert client.delete(f"/v1/reports/{report_id}").status_code == 409
+    waiting = plant.order().id
+    assert client.delete(f"/v1/reports/{waiting}").status_code == 204
+    assert client.get(f"/v1/reports/{waiting}").status_code == 404
+
+
+def test_signing_needs_the_password(client: TestClient, plant: Plant) -> None:
+    report_id, _ = stored(plant)
+    refused = client.post(f"/v1/reports/{report_id}/signatures", json={"password": "wrong", "meaning": "reviewed"})
+    assert refused.status_code == 403
+    assert reports.signatures(plant.installation.db, 1, report_id) == []
