@@ -9,8 +9,11 @@ from typing import Any, Final
 
 from bench.demo_process import Demo
 
-SETTLE_S: Final = 45
-"""Start-up, first rollups and the loader's backlog are over by then."""
+QUIET_S: Final = 30
+"""Idle begins when no run has been at work for this long: after the first start that of the history's rollups."""
+SETTLES_WITHIN_S: Final = 300
+RUN: Final = "multiprocessing.spawn"
+"""What the command line of a run's process holds."""
 MEASURE_S: Final = 90
 """A bit more than four periods of the draining sensors."""
 MIB: Final = 1024 * 1024
@@ -22,11 +25,21 @@ def run(progress: Callable[[str], None]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="factoryops-idle-") as folder:
         began = time.monotonic()
         with Demo(Path(folder) / "home") as demo:
-            progress(f"the demo runs after {time.monotonic() - began:.0f} s; it settles for {SETTLE_S} s")
-            time.sleep(SETTLE_S)
+            progress(f"the demo runs after {time.monotonic() - began:.0f} s; it settles")
+            settle(demo)
             figures, notes = measure(demo, MEASURE_S, progress)
             figures["stop_s"] = round(demo.stop(), 1)
     return {"figures": figures, "budgets": BUDGETS, "notes": notes}
+
+
+def settle(demo: Demo) -> None:
+    """Returns when the demo is idle."""
+    give_up = time.monotonic() + SETTLES_WITHIN_S
+    busy_at = time.monotonic()
+    while time.monotonic() - busy_at < QUIET_S and time.monotonic() < give_up:
+        time.sleep(1)
+        if any(RUN in line for line in demo.processes().values()):
+            busy_at = time.monotonic()
 
 
 def measure(demo: Demo, seconds: float, progress: Callable[[str], None]) -> tuple[dict[str, float], list[str]]:
