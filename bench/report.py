@@ -1,0 +1,148 @@
+"""How long a report takes: 10 machines x 1 week of minutes, PDF + Excel, alone and two at once; memory of process and kernel."""
+
+import resource
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import psutil
+
+from assets.reporting.run import run as make_report
+from warehouse import reports
+from warehouse.clock import ManualClock
+from warehouse.installation import Installation
+from warehouse.models.devices import Device, DeviceParameter
+from warehouse.models.people import Factory, User
+from warehouse.readings import READINGS
+from warehouse.settings import Settings
+from warehouse.tenancy import system_session
+
+MACHINES = 10
+PARAMETERS = {
+    "power": "W",
+    "voltage": "V",
+    "current": "A",
+    "spindle_temp": "°C",
+    "vibration": "mm/s",
+    "coolant_flow": "L/min",
+    "spindle_load": "%",
+    "good_parts": "pcs",
+}
+END = datetime(2026, 3, 9, tzinfo=UTC)
+
+
+def plant(home: Path) -> Installation:
+    """A factory with ten machines and two weeks of readings a minute: 1.6 million."""
+    installation = Installation.open(Settings(factoryops_home=home), ManualClock(END + timedelta(hours=6)))
+    installation.db.migrate()
+    with system_session(installation.db, "benchmark") as session:
+        session.add(Factory(id=1, name="Bench", slug="bench", timezone="Asia/Ho_Chi_Minh"))
+        session.flush()
+        session.add(User(id=1, factory_id=1, email="bench@example.com", hashed_password="x", role="admin"))  # noqa: S106  # nobody signs in
+        for number in range(1, MACHINES + 1):
+            session.add(Device(id=number, factory_id=1, device_key=f"CNC-{number:02d}", kind="CNC mill", region=f"Hall {number % 3}"))
+            session.flush()
+            for key, unit in PARAMETERS.items():
+                session.add(DeviceParameter(factory_id=1, device_id=number, parameter_key=key, display_name=key, unit=unit))
+    for day in range(14):
+        installation.lake.append(_day(END - timedelta(days=14 - day)))
+    return installation
+
+
+def _day(start: datetime) -> pl.DataFrame:
+    rng = np.random.default_rng(start.day)
+    moments = pl.datetime_range(start, start + timedelta(days=1), "1m", closed="left", eager=True, time_zone="UTC")
+    parts = []
+    for device in range(1, MACHINES + 1):
+        for key in PARAMETERS:
+            values = 100 + 10 * rng.standard_normal(len(moments)) if key != "power" else 9000 + 800 * rng.standard_normal(len(moments))
+            part = pl.DataFrame({"ts": moments, "value": np.round(values, 2)})
+            parts.append(
+                part.with_columns(
+                    factory_id=1, device_id=device, parameter=pl.lit(key), text=pl.lit(None, pl.String), received_at=pl.col("ts")
+                )
+            )
+    return pl.concat(parts).select(READINGS.names()).cast(READINGS)
+
+
+@contextmanager
+def watched_memory() -> Iterator[dict[str, float]]:
+    """The most memory of this process and all its children, in MB (resident)."""
+    found, over, me = {"mb": 0.0}, threading.Event(), psutil.Process()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            total = 0
+            for process in (me, *me.children(recursive=True)):
+                try:
+                    total += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            found["mb"] = max(found["mb"], total / 1e6)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        thread.join()
+
+
+def one(installation: Installation) -> dict[str, Any]:
+    """Makes one report and says how long it took."""
+    asked = reports.NewReport(END - timedelta(days=7), END, ("pdf", "excel"))
+    report = reports.order(installation.db, installation.clock, 1, 1, asked)
+    stages: list[tuple[float, str]] = []
+    began, cpu = time.perf_counter(), time.process_time()
+    status = make_report(installation, report.id, lambda _percent, stage: stages.append((round(time.perf_counter() - began, 2), stage)))
+    return {
+        "status": status,
+        "seconds": round(time.perf_counter() - began, 2),
+        "cpu_seconds": round(time.process_time() - cpu, 2),
+        "stages": stages,
+    }
+
+
+def run(progress: Callable[[str], None]) -> dict[str, Any]:
+    """All figures. On a busy machine look at `load_before` and at the seconds of CPU first."""
+    with tempfile.TemporaryDirectory(prefix="factoryops-bench-") as name:
+        progress("two weeks of ten machines")
+        installation = plant(Path(name))
+        load = psutil.getloadavg()[0]
+        progress("the first report of a process")
+        first = one(installation)
+        progress("one report")
+        before = _kernel_cpu_s()
+        with watched_memory() as memory:
+            alone = one(installation)
+        kernel = _kernel_cpu_s() - before
+        progress("two at once")
+        with ThreadPoolExecutor(2) as workers:
+            both = list(workers.map(lambda _: one(installation), range(2)))
+        installation.close()
+    return {
+        "figures": {
+            "report_s": alone["seconds"], "first_report_s": first["seconds"], "slower_of_two_at_once_s": max(made["seconds"] for made in both),
+            "cpu_s": round(alone["cpu_seconds"] + kernel, 2), "memory_mb": round(memory["mb"]), "load_before": round(load, 2),
+            "readings": MACHINES * len(PARAMETERS) * 7 * 1440, "completed": sum(m["status"] == "complete" for m in (first, alone, *both)),
+        },
+        "budgets": [
+            {"figure": "report_s", "limit": "< 10"}, {"figure": "memory_mb", "limit": "< 600"}, {"figure": "completed", "limit": ">= 4"},
+        ],
+        "notes": f"PDF + Excel; stages of one report, seconds since its start: {alone['stages']}",
+    }  # fmt: skip
+
+
+def _kernel_cpu_s() -> float:
+    """CPU of kernels that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
