@@ -103,7 +103,7 @@ def test_the_same_numbers_and_bytes_come_out_again(made: tuple[Plant, Report]) -
 
 
 def test_the_kernel_sees_no_settings(plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@host/db")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somebody@host/db")
     notebook = nbformat.v4.new_notebook(metadata=KERNEL)
     parameters = nbformat.v4.new_code_cell('run_directory: str = ""\nfactory: str = ""\ndays: int = 7', metadata={"tags": ["parameters"]})
     notebook.cells = [parameters, nbformat.v4.new_code_cell("import os\nprint(sorted(os.environ))")]
