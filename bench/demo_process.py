@@ -1,6 +1,7 @@
 """A whole demo in a folder of its own, for benchmarks and tests: started as people start it, stopped with SIGINT."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from factoryops import watchdog
 from factoryops.up import ADDRESSES_FILE
 from warehouse.settings import child_environment
 
@@ -21,18 +23,10 @@ class Demo:
     ) -> None:
         """`command` goes before the program, such as one that takes the network away. What it prints goes to `home`.out."""
         self.home, self.output = home, home.with_name(f"{home.name}.out")
-        self._command = (
-            *command,
-            sys.executable,
-            "-m",
-            "factoryops",
-            "up",
-            "--demo",
-            "--home",
-            str(home),
-            "--history-days",
-            str(history_days),
-        )
+        # Tied to us: a benchmark that is ended from outside leaves no demo behind.
+        tie = (sys.executable, "-I", "-S", watchdog.__file__, "run", str(os.getpid()), "--")
+        up = (sys.executable, "-m", "factoryops", "up", "--demo", "--home", str(home), "--history-days", str(history_days))
+        self._command = (*tie, *command, *up)
         self._environment = child_environment(WEB_PORT="0", DAGSTER_PORT="0", MQTT_BROKER_PORT="0", **(environment or {}))
         self.process: subprocess.Popen[bytes] | None = None
         self.addresses: dict[str, int] = {}

@@ -5,9 +5,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,14 @@ PARAMETERS = {
 END = datetime(2026, 3, 9, tzinfo=UTC)
 
 
-def plant(home: Path) -> Installation:
+def opened(home: Path) -> Installation:
+    """The installation with a clock that stands."""
+    return Installation.open(Settings(factoryops_home=home), ManualClock(END + timedelta(hours=6)))
+
+
+def make_plant(home: Path) -> None:
     """A factory with ten machines and two weeks of readings a minute: 1.6 million."""
-    installation = Installation.open(Settings(factoryops_home=home), ManualClock(END + timedelta(hours=6)))
+    installation = opened(home)
     installation.db.migrate()
     with system_session(installation.db, "benchmark") as session:
         session.add(Factory(id=1, name="Bench", slug="bench", timezone="Asia/Ho_Chi_Minh"))
@@ -54,7 +60,7 @@ def plant(home: Path) -> Installation:
                 session.add(DeviceParameter(factory_id=1, device_id=number, parameter_key=key, display_name=key, unit=unit))
     for day in range(14):
         installation.lake.append(_day(END - timedelta(days=14 - day)))
-    return installation
+    installation.close()
 
 
 def _day(start: datetime) -> pl.DataFrame:
@@ -75,7 +81,7 @@ def _day(start: datetime) -> pl.DataFrame:
 
 @contextmanager
 def watched_memory() -> Iterator[dict[str, float]]:
-    """The most memory of this process and all its children, in MB (resident)."""
+    """The most memory of this process and all its children, in MB (pages that several share are counted once)."""
     found, over, me = {"mb": 0.0}, threading.Event(), psutil.Process()
 
     def look() -> None:
@@ -83,7 +89,7 @@ def watched_memory() -> Iterator[dict[str, float]]:
             total = 0
             for process in (me, *me.children(recursive=True)):
                 try:
-                    total += process.memory_info().rss
+                    total += process.memory_full_info().pss
                 except psutil.NoSuchProcess:
                     continue
             found["mb"] = max(found["mb"], total / 1e6)
@@ -116,7 +122,10 @@ def run(progress: Callable[[str], None]) -> dict[str, Any]:
     """All figures. On a busy machine look at `load_before` and at the seconds of CPU first."""
     with tempfile.TemporaryDirectory(prefix="factoryops-bench-") as name:
         progress("two weeks of ten machines")
-        installation = plant(Path(name))
+        # In a process of its own: what making the data took is not the report's memory.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as maker:
+            maker.submit(make_plant, Path(name)).result()
+        installation = opened(Path(name))
         load = psutil.getloadavg()[0]
         progress("the first report of a process")
         first = one(installation)
@@ -131,9 +140,11 @@ def run(progress: Callable[[str], None]) -> dict[str, Any]:
         installation.close()
     return {
         "figures": {
-            "report_s": alone["seconds"], "first_report_s": first["seconds"], "slower_of_two_at_once_s": max(made["seconds"] for made in both),
+            "report_s": alone["seconds"], "first_report_s": first["seconds"],
+            "slower_of_two_at_once_s": max(made["seconds"] for made in both),
             "cpu_s": round(alone["cpu_seconds"] + kernel, 2), "memory_mb": round(memory["mb"]), "load_before": round(load, 2),
-            "readings": MACHINES * len(PARAMETERS) * 7 * 1440, "completed": sum(m["status"] == "complete" for m in (first, alone, *both)),
+            "readings": MACHINES * len(PARAMETERS) * 7 * 1440,
+            "completed": sum(made["status"] == "complete" for made in (first, alone, *both)),
         },
         "budgets": [
             {"figure": "report_s", "limit": "< 10"}, {"figure": "memory_mb", "limit": "< 600"}, {"figure": "completed", "limit": ">= 4"},

@@ -21,7 +21,7 @@ def document_of(notebook: NotebookNode) -> Document:
     """The report that an executed notebook is. Raises InvalidInputError that names the cell, also when a cell failed."""
     front = _front(notebook)
     facts = notebook.metadata.get("factoryops", {})
-    words = language(str(facts.get("language") or front.get("lang") or "en"))
+    words = language(str(facts.get("language") or _language(notebook) or front.get("lang") or "en"))
     blocks: list[Data] = []
     meta: Data = {}
     for number, cell in enumerate(notebook.cells, start=1):
@@ -37,6 +37,16 @@ def document_of(notebook: NotebookNode) -> Document:
     # Who has signed is known when the file is sealed, not when the notebook ran.
     signed = [block | {"rows": whole["signatures"]} if block.get("rows", ()) is None else block for block in blocks]
     return document(whole, signed)
+
+
+def _language(notebook: NotebookNode) -> str | None:
+    """The language that the run was ordered in, as the report's first block says."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            block = output.get("data", {}).get(MIME)
+            if isinstance(block, dict) and block.get("kind") == "meta":
+                return str(block["facts"].get("language") or "") or None
+    return None
 
 
 def _front(notebook: NotebookNode) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Runs a report notebook in a fresh kernel of its own: talks over IPC sockets, sees no credentials, ends within a time limit."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from typing import Any, Final
 import nbformat
 import structlog
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
@@ -87,6 +89,15 @@ def _section_of(notebook: NotebookNode, execution_count: int | None) -> str:
     return str(cell_options(codes[index].source).get("label", f"cell {index + 1}"))
 
 
+def _close_loop() -> None:
+    """Closes the event loop that Jupyter made for this thread and would leave open; the next run gets a new one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        ensure_event_loop().close()
+        asyncio.set_event_loop(None)
+
+
 class _Watch:
     """Kills the kernel when the whole run takes too long: papermill's own limit is for each cell."""
 
@@ -102,6 +113,7 @@ class _Watch:
 
     def __exit__(self, *_problem: object) -> None:
         self._timer.cancel()
+        _close_loop()
 
     def manager_class(self) -> type[AsyncKernelManager]:
         """A kernel manager that starts kernels in the run directory and tells their process."""

@@ -16,13 +16,10 @@ import pikepdf
 import typst
 
 from assets.reporting.blocks import Data, Document
+from assets.reporting.places import FONTS, TEMPLATE
 from warehouse.errors import PermanentError
 
-LOOK: Final = Path(__file__).parent / "look"
-FONTS: Final = LOOK / "fonts"
-TEMPLATE: Final = LOOK / "template"
 STANDARDS: Final[list[Any]] = ["a-2a", "ua-1"]
-TEMPLATE_VERSION: Final = "1.0"
 
 
 class RenderError(PermanentError):

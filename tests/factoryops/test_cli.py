@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -97,7 +96,7 @@ def test_up_without_a_factory_says_what_to_do(tmp_path: Path) -> None:
         [sys.executable, "-m", "factoryops", "up", "--home", str(tmp_path / "home")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert result.returncode == 2
@@ -110,15 +109,16 @@ def test_two_cannot_run_on_one_home(tmp_path: Path) -> None:
     with up._only_one(tmp_path):
         assert up.is_running(tmp_path)
         result = subprocess.run(
-            [sys.executable, "-m", "factoryops", "up", "--home", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-m", "factoryops", "up", "--home", str(tmp_path)], capture_output=True, text=True, timeout=100, check=False
         )
     assert result.returncode == 2
     assert "runs on" in result.stderr
     assert not up.is_running(tmp_path)
 
 
-@pytest.mark.slow
-def test_help_answers_within_a_second_and_a_half() -> None:
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "factoryops", "--help"], capture_output=True, check=True)
-    assert time.monotonic() - began < 1.5
+def test_help_loads_none_of_the_heavy_libraries() -> None:
+    """They cost seconds; the commands import what they need themselves."""
+    heavy = ("dagster", "duckdb", "polars", "streamlit", "fastapi")
+    looked_at = f"import sys, factoryops.cli; print([name for name in {heavy} if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", looked_at], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

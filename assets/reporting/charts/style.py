@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from assets.reporting.render import FONTS
+from assets.reporting.places import FONTS
 from assets.reporting.run_data import Limit, RunData
 
 for _path in sorted(FONTS.glob("*.[ot]tf")):

@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec
 from assets.reporting.author import Report, period_text
 from assets.reporting.blocks import plain
 from assets.reporting.charts.plant import state_strip
-from assets.reporting.render import TEMPLATE_VERSION
+from assets.reporting.places import TEMPLATE_VERSION
 
 More = ParamSpec("More")
 
@@ -16,7 +16,7 @@ def with_data(section: Callable[Concatenate[Report, More], None]) -> Callable[Co
     """A section that is left out of a report without data: `nothing` says all there is to say then."""
 
     @wraps(section)
-    def guarded(report: Report, *args: More.args, **more: More.kwargs) -> None:
+    def guarded(report: Report, /, *args: More.args, **more: More.kwargs) -> None:
         if report.run.has_data:
             section(report, *args, **more)
 
