@@ -1,12 +1,14 @@
 """The lake: nothing is half written, nothing is lost when it is away, no reader leaves its factory."""
 
-import multiprocessing
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from tests.helpers import REPOSITORY
 from tests.warehouse.frames import START, at, readings, series
 from warehouse.errors import LakeBusyError, TenancyError
 from warehouse.lake import Lake
@@ -94,25 +96,31 @@ def test_a_lake_that_is_away_at_the_start_is_not_replaced_by_an_empty_one(lake: 
         Lake(settings).loader_position("main")
 
 
-def _write(settings: Settings, device_id: int, times: int) -> None:
-    lake = Lake(settings)
-    for number in range(times):
-        lake.append(series(device_id, "power", [1.0] * 250, start_s=number * 20_000))
+WRITER = """
+import sys
+from pathlib import Path
+from tests.warehouse.frames import series
+from warehouse.lake import Lake
+from warehouse.settings import Settings
+lake = Lake(Settings(factoryops_home=Path(sys.argv[1])))
+for number in range(15):
+    lake.append(series(int(sys.argv[2]), "power", [1.0] * 250, start_s=number * 20_000))
+"""
 
 
 @pytest.mark.slow
 def test_two_processes_write_at_once_and_nothing_is_lost(settings: Settings) -> None:
     Lake(settings).append(readings((9, "power", 0, 1.0)))
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(settings, device_id, 15)) for device_id in (1, 2)]
-    for writer in writers:
-        writer.start()
+    # Not multiprocessing: its children run the parent's main module again, which a Streamlit test may have replaced.
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(settings.home), device_id], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
+        for device_id in ("1", "2")
+    ]
     reader, counts = Lake(settings).reader(1), []
-    while any(writer.is_alive() for writer in writers):
+    while any(writer.poll() is None for writer in writers):
         counts.append(reader.query("SELECT count(*) FROM telemetry").item())
     for writer in writers:
-        writer.join()
-        assert writer.exitcode == 0
+        assert (writer.returncode, writer.communicate()[1]) == (0, "")
     assert reader.query("SELECT count(*) FROM telemetry").item() == 2 * 15 * 250 + 1
     assert counts == sorted(counts)
 
