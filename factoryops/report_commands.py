@@ -54,14 +54,13 @@ def make(
     """Order a report and make it at once, in this process."""
     from assets.reporting import run as reporting
     from assets.reporting.downloads import stored_file
-    from assets.reporting.interactive import last_midnight
     from warehouse import reports
     from warehouse.queries.people import first_person
-    from warehouse.queries.summary import factory_of
+    from warehouse.queries.summary import factory_of, local_midnight
 
     with _opened(home) as installation:
         factory_id = _factory_id(installation, factory)
-        end = last_midnight(installation.clock.now(), factory_of(installation.db, factory_id).timezone)
+        end = local_midnight(installation.clock.now(), factory_of(installation.db, factory_id).timezone)
         wanted = [name.strip() for name in formats.split(",") if name.strip()]
         asked = reports.NewReport(end - timedelta(days=days), end, wanted, report_type=report_type, language=language)
         order = reports.order(installation.db, installation.clock, factory_id, first_person(installation.db, factory_id), asked)

@@ -1,10 +1,9 @@
 """For people in Jupyter: the data of a factory of the installation that their settings name, as a headless run would get them."""
 
 import tempfile
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from assets.reporting.collect import collect
 from assets.reporting.parameters import ReportOrder
@@ -12,7 +11,7 @@ from assets.reporting.run_data import RunData
 from warehouse.access.sign_in import factories
 from warehouse.errors import NotFoundError
 from warehouse.installation import Installation
-from warehouse.queries.summary import factory_of
+from warehouse.queries.summary import factory_of, local_midnight
 from warehouse.settings import Settings
 
 
@@ -25,15 +24,10 @@ def run_of_factory(slug: str, days: int) -> RunData:
         if factory_id is None:
             raise NotFoundError(f"there is no factory {slug!r} here; known: {', '.join(known) or 'none'}", noun="factory", key=slug)
         now = installation.clock.now()
-        end = last_midnight(now, factory_of(installation.db, factory_id).timezone)
+        end = local_midnight(now, factory_of(installation.db, factory_id).timezone)
         order = ReportOrder(report_id=str(uuid4()), start=end - timedelta(days=days), end=end, prepared_at=now, prepared_by="Jupyter")
         folder = Path(tempfile.mkdtemp(prefix="factoryops-report-"))
         collect(installation.db, installation.lake, installation.settings, factory_id, order, folder)
     finally:
         installation.close()
     return RunData(folder)
-
-
-def last_midnight(now: datetime, zone: str) -> datetime:
-    """The last midnight on the factory's clock before `now`."""
-    return now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)

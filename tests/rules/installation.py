@@ -8,7 +8,9 @@ from typing import Any
 import polars as pl
 from sqlalchemy import select
 
+from rules.evaluation import Evaluator
 from warehouse import landing
+from warehouse.clock import ManualClock
 from warehouse.db import Database
 from warehouse.models.alerting import Alert, Notification, Rule, RuleCooldown, RuleDevice
 from warehouse.models.devices import Device, DeviceParameter
@@ -18,6 +20,7 @@ from warehouse.tenancy import system_session
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 HOT: dict[str, Any] = {"parameter": "spindle_temp", "operator": "gt", "threshold": 80}
+BOTH = {"operator": "AND", "conditions": [HOT, {"parameter": "coolant_flow", "operator": "lt", "threshold": 5}]}
 _slugs = itertools.count(1)
 
 
@@ -110,3 +113,8 @@ def cooldowns(db: Database) -> dict[tuple[int, int], datetime]:
 def cursor(db: Database) -> int:
     with system_session(db, "test") as session:
         return landing.cursor(session, "evaluator")
+
+
+def evaluator(db: Database, clock: ManualClock) -> Evaluator:
+    """One whose links lead to a made-up address."""
+    return Evaluator(db, app_url="http://factory.example:8080/", clock=clock)

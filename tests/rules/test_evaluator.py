@@ -5,18 +5,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, update
 
-from rules.evaluation import CONSUMER, Evaluator
+from rules.evaluation import CONSUMER
 from tests.rules.installation import (
-    HOT,
+    BOTH,
     START,
-    add_device,
-    add_factory,
     add_rule,
     add_user,
     alert_seconds,
     alerts,
     cooldowns,
     cursor,
+    evaluator,
     land,
     notifications,
     readings,
@@ -29,19 +28,7 @@ from warehouse.models.alerting import Alert
 from warehouse.models.streams import ConsumerCursor
 from warehouse.tenancy import system_session
 
-BOTH = {"operator": "AND", "conditions": [HOT, {"parameter": "coolant_flow", "operator": "lt", "threshold": 5}]}
 MIN = 60.0
-
-
-def evaluator(db: Database, clock: ManualClock) -> Evaluator:
-    return Evaluator(db, app_url="http://factory.example:8080/", clock=clock)
-
-
-@pytest.fixture
-def plant(database: Database) -> tuple[int, int]:
-    """A factory and its device."""
-    factory = add_factory(database)
-    return factory, add_device(database, factory)
 
 
 def test_the_specifications_alert(database: Database, manual_clock: ManualClock, plant: tuple[int, int]) -> None:

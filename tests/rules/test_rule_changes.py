@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from rules.evaluation import Evaluator
 from tests.rules.installation import (
+    BOTH,
     HOT,
     START,
     add_device,
@@ -15,6 +15,7 @@ from tests.rules.installation import (
     add_user,
     alert_seconds,
     alerts,
+    evaluator,
     land,
     notifications,
     readings,
@@ -24,19 +25,6 @@ from warehouse.db import Database
 from warehouse.models.alerting import Rule
 from warehouse.models.devices import Device, LatestValue
 from warehouse.tenancy import system_session
-
-BOTH = {"operator": "AND", "conditions": [HOT, {"parameter": "coolant_flow", "operator": "lt", "threshold": 5}]}
-
-
-def evaluator(db: Database, clock: ManualClock) -> Evaluator:
-    return Evaluator(db, app_url="http://factory.example:8080/", clock=clock)
-
-
-@pytest.fixture
-def plant(database: Database) -> tuple[int, int]:
-    """A factory and its device."""
-    factory = add_factory(database)
-    return factory, add_device(database, factory)
 
 
 def test_a_new_rule_counts_within_a_second(database: Database, manual_clock: ManualClock, plant: tuple[int, int]) -> None:
