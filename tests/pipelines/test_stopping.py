@@ -17,8 +17,8 @@ from dagster._utils.interrupts import setup_interrupt_handlers
 setup_interrupt_handlers()  # as `dagster api grpc` does at its start
 with raise_execution_interrupts():  # as it does round every import of user code
     pass
-print("ready", flush=True)
 try:
+    print("ready", flush=True)  # within the try: the signal may come before the next line runs
     time.sleep(30)
 except KeyboardInterrupt:
     print("interrupted", STOP.is_set(), flush=True)
