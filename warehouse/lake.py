@@ -5,12 +5,10 @@ write to one takes a lock across processes, extensions are loaded from wheels by
 be made anew by a write.
 """
 
-import importlib.util
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -21,6 +19,7 @@ from polars import selectors
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from warehouse.errors import LakeBusyError, LeaseLostError, TenancyError
+from warehouse.extensions import extension_file
 from warehouse.lake_upgrade import upgrade_tables
 from warehouse.marks import add_marks, marks_of
 from warehouse.readings import KEY, READINGS, UTC_TIME
@@ -66,6 +65,11 @@ class Lake:
     def reader(self, factory_id: int, snapshot_id: int | None = None) -> "LakeReader":
         """Reads of one factory; cheap to make, one a query or a thread. With `snapshot_id` the data as they stood at that snapshot."""
         return LakeReader(self, factory_id, snapshot_id)
+
+    @property
+    def files(self) -> str:
+        """Folder or s3:// prefix of the data files."""
+        return self._files
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -280,7 +284,14 @@ class LakeReader:
     def __init__(self, lake: Lake, factory_id: int, snapshot_id: int | None = None) -> None:
         self._lake = lake
         self._factory_id = int(factory_id)
+        self._sources: dict[str, str] = {}
         self._at = "" if snapshot_id is None else f" AT (VERSION => {int(snapshot_id)})"
+
+    def with_sources(self, sources: dict[str, str]) -> "LakeReader":
+        """A reader that takes these tables from relations instead (`warehouse.manifest`), still within its factory."""
+        other = LakeReader(self._lake, self._factory_id)
+        other._at, other._sources = self._at, sources
+        return other
 
     def query(self, sql: str, parameters: dict[str, Any] | None = None, **frames: pl.DataFrame) -> pl.DataFrame:
         """The result of one SELECT over `telemetry` and `rollup_*`; `frames` can be joined under their names.
@@ -304,8 +315,9 @@ class LakeReader:
         As common table expressions, because a view would cost a statement of its own (5 ms) for each; not materialised, so that
         filters still reach the files.
         """
-        own = f"SELECT %s FROM {LAKE}.%s{self._at} WHERE factory_id = {self._factory_id}"
-        named = ", ".join(f"{table} AS NOT MATERIALIZED ({own % (SHAPES[table].visible, table)})" for table in READABLE if table in sql)
+        own = f"SELECT %s FROM %s WHERE factory_id = {self._factory_id}"
+        sources = {table: self._sources.get(table, f"{LAKE}.{table}{self._at}") for table in READABLE if table in sql}
+        named = ", ".join(f"{table} AS NOT MATERIALIZED ({own % (SHAPES[table].visible, source)})" for table, source in sources.items())
         body = sql.strip()
         if not named:
             return body
@@ -330,12 +342,3 @@ def _require_position(cursor: duckdb.DuckDBPyConnection, shard: str, expected: i
     if position != expected:
         message = f"the loader's cursor of shard {shard} stands at {position} and not at {expected}: another loader moved it"
         raise LeaseLostError(message, shard=shard, expected_position=expected)
-
-
-def extension_file(name: str) -> Path:
-    """The file of a DuckDB extension inside its wheel: nothing is downloaded, nothing is copied to the home folder."""
-    found = importlib.util.find_spec(f"duckdb_extension_{name}")
-    if found is None or found.origin is None:
-        message = f"the package duckdb-extension-{name.replace('_', '-')} is not installed; run `make setup`"
-        raise LakeBusyError(message, extension=name)
-    return next(Path(found.origin).parent.glob(f"extensions/*/{name}.duckdb_extension"))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from warehouse.lake import Lake
+from warehouse.manifest import Manifest, manifest
 from warehouse.marks import read_marks
 
 REMEMBERED_S: Final = 2.0
@@ -19,6 +20,8 @@ class OpenHours:
     """What was true `REMEMBERED_S` ago at most."""
 
     by_factory: dict[int, tuple[datetime, ...]]
+    manifests: dict[str, Manifest | None]
+    """Files of rollup tables, read after the marks: what was rolled up then is in them."""
     running_from: datetime
     """The hour that was running: neither it nor what follows has a rollup."""
 
@@ -40,7 +43,17 @@ def open_hours(lake: Lake) -> OpenHours:
     for factory_id, level, bucket in rows.iter_rows():
         if level == "hour":
             by_factory.setdefault(factory_id, []).append(bucket)
-    found = OpenHours({factory_id: tuple(hours) for factory_id, hours in by_factory.items()}, running_from)
+    found = OpenHours({factory_id: tuple(hours) for factory_id, hours in by_factory.items()}, {}, running_from)
     with _guard:
         _known[lake] = (began, commits, found)
     return found
+
+
+def rollup_source(lake: Lake, known: OpenHours, level: str, start: datetime, end: datetime) -> dict[str, str]:
+    """Where the rollups of [start, end) can be read without DuckLake's planning; empty when they must go through it."""
+    table = f"rollup_{level}"
+    if table not in known.manifests:
+        known.manifests[table] = manifest(lake, table)
+    found = known.manifests[table]
+    source = found.source(start, end) if found else None
+    return {table: source} if source else {}

@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 from tests.warehouse.frames import readings, series
-from warehouse.lake import Lake, extension_file
+from warehouse.extensions import extension_file
+from warehouse.lake import Lake
 from warehouse.settings import Settings
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from warehouse.lake import Lake
 from warehouse.marks import LONGEST_HOLD
-from warehouse.open_hours import open_hours
+from warehouse.open_hours import open_hours, rollup_source
 from warehouse.queries.plan import Plan, Range, plan
 from warehouse.readings import UTC_TIME
 
@@ -41,12 +41,17 @@ def summaries(
     wanted = _wanted(bound, device_ids, parameters)
     parts = [_from_rollup(chosen, number, each, bound, wanted) for number, each in enumerate(chosen.rollup)]
     parts += [_from_raw(number, each, bound, wanted, end if with_integral else None) for number, each in enumerate(chosen.raw)]
-    found = lake.reader(factory_id).query(
-        "SELECT device_id, parameter, bucket, sum(count)::BIGINT AS count, min(min) AS min, max(max) AS max, "
-        "sum(sum) / sum(count) AS mean, "
-        "arg_min(first, part) AS first, arg_max(last, part) AS last, sum(covered_s) AS covered_s, sum(integral) AS integral "
-        f"FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL ORDER BY device_id, parameter, bucket",
-        bound,
+    quick = rollup_source(lake, known, chosen.level, chosen.rollup[0][0], chosen.rollup[-1][1]) if chosen.rollup else {}
+    found = (
+        lake.reader(factory_id)
+        .with_sources(quick)
+        .query(
+            "SELECT device_id, parameter, bucket, sum(count)::BIGINT AS count, min(min) AS min, max(max) AS max, "
+            "sum(sum) / sum(count) AS mean, "
+            "arg_min(first, part) AS first, arg_max(last, part) AS last, sum(covered_s) AS covered_s, sum(integral) AS integral "
+            f"FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL ORDER BY device_id, parameter, bucket",
+            bound,
+        )
     )
     return found.select(BUCKETS.names()).cast(BUCKETS)
 
