@@ -189,13 +189,15 @@ class LoaderProcess:
         return False
 
     def _load(self, stop: threading.Event) -> None:
+        interval_s = self._settings.loader_interval_ms / 1000
         while not stop.is_set():
-            pause_s = self._settings.loader_interval_ms / 1000
+            began = time.monotonic()
             try:
                 self._sole.check()
                 is_behind = self._loader.step()
                 self._succeeded()
-                pause_s = 0.0 if is_behind else pause_s
+                # From beginning to beginning; other writers of the lake get their turn between two loads.
+                pause_s = 0.0 if is_behind else max(interval_s / 2, interval_s - (time.monotonic() - began))
             except (LakeBusyError, LeaseLostError, SQLAlchemyError) as failed:
                 pause_s = self._failed(failed)
                 if isinstance(failed, LeaseLostError) and not self._wait_for_turn(stop):

@@ -24,7 +24,7 @@ PER_S = 200
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("away_s", [5])
+@pytest.mark.parametrize("away_s", [20])
 def test_ingest_goes_on_and_history_catches_up(plant: Plant, machine: Callable[..., Machine], away_s: int) -> None:
     sender = Sender(machine("M01"))
     folder = plant.settings.catalog_path.parent
