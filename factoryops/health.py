@@ -82,6 +82,9 @@ def examine(installation: Installation) -> HealthReport:
     report.metrics = [(beat.name, beat.metrics) for beat in beats]
     report.figures |= {
         "landing_position": figures.head,
+        "landing_log_batches": figures.log.batches,
+        "landing_log_bytes": figures.log.bytes,
+        "landing_log_oldest_s": figures.log_oldest_s,
         "notifications_pending": figures.notifications_pending,
         "notifications_failed": figures.notifications_failed,
         "active_alerts": figures.active_alerts,

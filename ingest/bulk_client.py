@@ -12,29 +12,50 @@ from typing import Final
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 READ_BYTES: Final = 256 * 1024
 MOST_TOPICS: Final = 100_000
+SESSION_KEPT_S: Final = 7 * 24 * 3600
+"""How long an MQTT 5 broker keeps what arrives for a client that is away; one of MQTT 3.1.1 has its own setting for it."""
 _PUBACK: Final = 0x40
 _PUBLISH: Final = 0x30
 
-Receive = Callable[[str, bytes, int, bool], None]
-"""Gets topic, payload, message id (0 for QoS 0) and whether the message was retained."""
+Receive = Callable[[str, bytes, int, bool, bool], None]
+"""Gets topic, payload, message id (0 for QoS 0), whether the message was retained, and whether the broker had sent it to us before."""
 
 
 class BulkClient(mqtt.Client):
-    """A client whose loop its owner runs: `read_burst` when the socket is readable, `acknowledge_many` in the same thread."""
+    """A client whose loop its owner runs: `read_burst` when the socket is readable, `acknowledge_many` in the same thread.
 
-    def __init__(self, client_id: str, receive: Receive) -> None:
+    It speaks MQTT 3.1.1, or MQTT 5 with `mqtt5`; in both the broker keeps its session while it is away.
+    """
+
+    def __init__(self, client_id: str, receive: Receive, *, mqtt5: bool = False) -> None:
         super().__init__(
-            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, protocol=mqtt.MQTTv311, manual_ack=True,
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=None if mqtt5 else False,
+            protocol=mqtt.MQTTv5 if mqtt5 else mqtt.MQTTv311,
+            manual_ack=True,
             reconnect_on_failure=False,
-        )  # fmt: skip
+        )
         self._receive = receive
+        self._has_properties = mqtt5
         self._received = b""
         self._offset = 0
         self._topics: dict[bytes, str] = {}
         self.on_message = self._receive_from_paho
+
+    def aim_at(self, host: str, port: int, keep_alive_s: int) -> None:
+        """Says where `reconnect` will connect to."""
+        if not self._has_properties:
+            self.connect_async(host, port, keep_alive_s)
+            return
+        wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+        wishes.SessionExpiryInterval = SESSION_KEPT_S
+        self.connect_async(host, port, keep_alive_s, clean_start=False, properties=wishes)
 
     def reconnect(self) -> MQTTErrorCode:
         """Connects; what was read of the old connection is forgotten with it."""
@@ -57,23 +78,32 @@ class BulkClient(mqtt.Client):
         packets = b"".join([struct.pack("!BBH", _PUBACK, 2, mid) for mid in mids])
         return self._packet_queue(_PUBACK, packets, 0, 0)
 
+    def excuse_silence(self) -> None:
+        """For an owner that reads nothing for a while: nor does it hear the answers to pings then, so they are not waited for."""
+        self._ping_t = 0.0
+        self._last_bytes_received = time.monotonic()
+
     def _take_publishes(self) -> None:
         """Takes complete PUBLISH packets of QoS 0 and 1 from where we are; stops at anything else, which is then paho's."""
         if self._in_packet["command"]:
             return  # paho is in the middle of a packet
         data, offset, end, receive = self._received, self._offset, len(self._received), self._receive
+        has_properties = self._has_properties
         while end - offset > 4 and data[offset] & 0xF4 == _PUBLISH:  # 4: the bit of QoS 2, which we never ask for
             start, length = _remaining_length(data, offset + 1)
             stop = start + length
             if not length or stop > end:
                 break
             topic_end = start + 2 + (data[start] << 8 | data[start + 1])
-            has_id = data[offset] & 0x02
-            body = topic_end + 2 if has_id else topic_end
+            flags = data[offset]
+            body = topic_end + 2 if flags & 0x02 else topic_end
+            if has_properties and body < stop:
+                first, size = _remaining_length(data, body)
+                body = first + size
             if body > stop:
                 break
-            mid = data[topic_end] << 8 | data[topic_end + 1] if has_id else 0
-            receive(self._topic(data[start + 2 : topic_end]), data[body:stop], mid, bool(data[offset] & 0x01))
+            mid = data[topic_end] << 8 | data[topic_end + 1] if flags & 0x02 else 0
+            receive(self._topic(data[start + 2 : topic_end]), data[body:stop], mid, bool(flags & 0x01), bool(flags & 0x08))
             offset = stop
         self._offset = offset
         self._last_bytes_received = time.monotonic()
@@ -88,7 +118,8 @@ class BulkClient(mqtt.Client):
         return topic
 
     def _receive_from_paho(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        self._receive(topic_text(message._topic), bytes(message.payload), message.mid if message.qos else 0, message.retain)  # noqa: SLF001  # `topic` raises for invalid UTF-8
+        topic = topic_text(message._topic)  # noqa: SLF001  # `topic` raises for invalid UTF-8
+        self._receive(topic, bytes(message.payload), message.mid if message.qos else 0, message.retain, message.dup)
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if self._offset >= len(self._received):

@@ -24,7 +24,7 @@ from ingest.credentials import Login
 from ingest.figures import IngestFigures
 from ingest.flush import Incoming
 from ingest.inbox import Inbox
-from ingest.topics import SUBSCRIPTION
+from ingest.topics import SHARED, SUBSCRIPTION, subscription
 from warehouse.clock import Clock
 
 KEEP_ALIVE_S: Final = 30
@@ -39,9 +39,11 @@ log = structlog.get_logger()
 class Connection:
     """One ingester's connection; `run` in a thread of its own, `acknowledge` from another one."""
 
-    def __init__(self, login: Login, inbox: Inbox, figures: IngestFigures, clock: Clock) -> None:
+    def __init__(self, login: Login, inbox: Inbox, figures: IngestFigures, clock: Clock, shared_group: str = "") -> None:
         self._login, self._inbox, self._figures, self._clock = login, inbox, figures, clock
+        self._subscription = subscription(shared_group)
         self._number = 0
+        self._was_in = False
         self._received_us = 0
         self._done: deque[Sequence[Incoming]] = deque()
         self._wake_r, self._wake_w = socket.socketpair()
@@ -76,14 +78,14 @@ class Connection:
             self._wake_w.send(b"x")
 
     def _made(self) -> BulkClient:
-        client = BulkClient(self._login.client_id, self._receive)
+        client = BulkClient(self._login.client_id, self._receive, mqtt5=self._subscription.startswith(SHARED))
         client.connect_timeout = CONNECT_TIMEOUT_S
         if self._login.username:
             client.username_pw_set(self._login.username, self._login.password)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
-        client.connect_async(self._login.host, self._login.port, KEEP_ALIVE_S)
+        client.aim_at(self._login.host, self._login.port, KEEP_ALIVE_S)
         return client
 
     def _connect_and_serve(self, stop: threading.Event) -> None:
@@ -100,13 +102,16 @@ class Connection:
     def _serve(self, stop: threading.Event) -> None:
         client = self._client
         while not stop.is_set() and (sock := client.socket()) is not None:
-            reads = [self._wake_r] if self._inbox.is_full else [self._wake_r, sock]
+            reads = [self._wake_r, sock]
+            if self._inbox.is_full:
+                reads.pop()
+                client.excuse_silence()
             readable, writable, _ = select.select(reads, [sock] if client.want_write() else [], [], LOOK_EVERY_S)
             code = MQTTErrorCode.MQTT_ERR_SUCCESS
             if self._wake_r in readable:
                 self._acknowledge_done()
             if sock in readable:
-                self._received_us = (self._clock.now() - _EPOCH) // _MICROSECOND
+                self._received_us = max((self._clock.now() - _EPOCH) // _MICROSECOND, self._received_us)
                 code = client.read_burst()
             if sock in writable and code == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 code = client.loop_write()
@@ -124,21 +129,28 @@ class Connection:
             mids += [message.mid for message in self._done.popleft() if message.mid and message.connection == self._number]
         self._client.acknowledge_many(mids)
 
-    def _receive(self, topic: str, payload: bytes, mid: int, retained: bool) -> None:  # noqa: FBT001  # called 20,000 times a second
-        self._inbox.put(Incoming(topic, payload, self._received_us, retained, mid, self._number))
+    def _receive(self, topic: str, payload: bytes, mid: int, retained: bool, repeated: bool) -> None:  # noqa: FBT001  # 20,000 a second
+        # Each message gets a moment of its own: for one without a time stamp it is what tells its values from those of the next one.
+        self._received_us += 1
+        self._inbox.put(Incoming(topic, payload, self._received_us, retained, mid, self._number, repeated))
 
     def _on_connect(self, client: mqtt.Client, _data: Any, flags: mqtt.ConnectFlags, code: ReasonCode, _properties: Any) -> None:
         if code.is_failure:
             self._complain(f"the broker refused us: {code}; are MQTT_USERNAME and MQTT_PASSWORD right?")
             return
-        self._figures.reconnects.inc()
-        # Also when the broker kept our session: it may have been made by a version with another subscription.
-        client.subscribe(SUBSCRIPTION, qos=1)
+        self._figures.connects.inc()
+        if self._was_in:
+            self._figures.reconnects.inc()
+        self._was_in = True
+        # Also when the broker kept our session: it may have been made under other settings. With both subscriptions all would come twice.
+        if self._subscription != SUBSCRIPTION:
+            client.unsubscribe(SUBSCRIPTION)
+        client.subscribe(self._subscription, qos=1)
         log.info("broker_connected", host=self._login.host, port=self._login.port, session_was_kept=flags.session_present)
 
     def _on_subscribe(self, client: mqtt.Client, _data: Any, _mid: int, codes: list[ReasonCode], _properties: Any) -> None:
         if any(code.is_failure for code in codes):
-            self._complain(f"the broker does not let us read {SUBSCRIPTION}: {codes[0]}")
+            self._complain(f"the broker does not let us read {self._subscription}: {codes[0]}")
             client.disconnect()
             return
         self.problem = ""

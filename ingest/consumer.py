@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from ingest.admission import Admission
 from ingest.connection import Connection
 from ingest.credentials import Login, ingester_login
 from ingest.figures import IngestFigures
@@ -38,8 +39,10 @@ class Ingester:
         self.db = Database(settings.operational_url)
         self.figures = IngestFigures()
         self.inbox = Inbox()
-        self.lander = Lander(self.db, self.figures, self.clock, timedelta(days=settings.raw_retention_days))
-        self.connection = Connection(login or ingester_login(settings), self.inbox, self.figures, self.clock)
+        login = login or ingester_login(settings)
+        self.lander = Lander(self.db, self.figures, self.clock, timedelta(days=settings.raw_retention_days), login.client_id)
+        self.connection = Connection(login, self.inbox, self.figures, self.clock, settings.mqtt_shared_group)
+        self.admission = Admission(self.db, settings.home, disk_floor_mb=settings.disk_floor_mb, landing_max_mb=settings.landing_max_mb)
         # Several ingesters differ in their client id, by which the broker knows them.
         default = Settings.model_fields["mqtt_client_id"].default
         self.name = NAME if settings.mqtt_client_id == default else f"{NAME} {settings.mqtt_client_id}"
@@ -72,10 +75,12 @@ class Ingester:
             raise RetryableError("a thread of the ingester failed; the error is in the log above this line")
 
     def _land(self, stop: threading.Event) -> None:
-        self.lander.run(self.inbox, self.connection.acknowledge, stop, self.settings.landing_commit_spacing_ms / 1000)
+        spacing_s = self.settings.landing_commit_spacing_ms / 1000
+        self.lander.run(self.inbox, self.connection.acknowledge, stop, spacing_s, self.admission.problem)
 
     def _beat(self) -> None:
         problem = self.lander.problem or self.connection.problem
+        self.figures.waiting.set(len(self.inbox))
         try:
             heartbeat.beat(self.db, Heartbeat(self.name, self.clock.now(), problem, metrics.samples(self.figures.registry)))
         except SQLAlchemyError as away:

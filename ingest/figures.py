@@ -30,7 +30,9 @@ class IngestFigures:
         )
         self.waiting = Gauge("factoryops_ingest_waiting_messages", "Messages received and not landed yet", registry=self.registry)
         self.connected = Gauge("factoryops_ingest_connected", "1 while the broker has let us in", registry=self.registry)
-        self.reconnects = Counter("factoryops_ingest_connects", "Connections made to the broker", registry=self.registry)
+        self.connects = Counter("factoryops_ingest_connects", "Connections made to the broker", registry=self.registry)
+        self.reconnects = Counter("factoryops_ingest_reconnects", "Connections that had to be made anew", registry=self.registry)
+        self.redelivered = Counter("factoryops_ingest_redelivered", "Messages that the broker sent once more", registry=self.registry)
         self.retries = Counter("factoryops_ingest_commit_retries", "Commits that had to be tried again", registry=self.registry)
 
     def landed(self) -> int:

@@ -3,9 +3,10 @@
 Built column by column: at 20,000 messages a second nothing may be done in Python for each of the 160,000 readings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -39,6 +40,8 @@ class Incoming(msgspec.Struct, gc=False, frozen=True):
     retained: bool = False
     mid: int = 0
     connection: int = 0
+    repeated: bool = False
+    """The broker had sent it to us before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Decoded:
     letters: list[Letter]
     seen_us: dict[int, int]
     """When each known device was last heard, whatever it said: microseconds since 1970, by device id."""
+    untimed: list[tuple[Incoming, int]] = field(default_factory=list)
+    """Messages without a time stamp, each with the moment that it got: microseconds since 1970."""
 
 
 @dataclass(slots=True)
@@ -78,10 +83,14 @@ class _Columns:
 
 
 class FlushDecoder:
-    """Decodes flushes; remembers only which parameter names were found good, so that each is looked at once."""
+    """Decodes flushes; remembers only which parameter names were found good, so that each is looked at once.
 
-    def __init__(self, raw_retention: timedelta) -> None:
+    `moment_of` gives the time of a message that has none: microseconds since 1970, by default those of its receipt.
+    """
+
+    def __init__(self, raw_retention: timedelta, moment_of: Callable[[Incoming], int] = attrgetter("received_us")) -> None:
         self._too_old_us = raw_retention // timedelta(microseconds=1)
+        self._moment_of = moment_of
         self._good_names: set[str] = set()
 
     def decode(self, messages: Sequence[Incoming], directory: Directory) -> Decoded:
@@ -113,13 +122,18 @@ class FlushDecoder:
                 continue
             columns.messages.append(message)
             columns.places.append(place)
-            columns.stamps_us.append(message.received_us if stamp is None else microseconds(stamp))
+            columns.stamps_us.append(self._moment(message, decoded) if stamp is None else microseconds(stamp))
             columns.counts.append(len(metrics))
             columns.names.extend(metrics)
             columns.values.extend(metrics.values())
         if columns.messages:
             self._build(columns, decoded)
         return decoded
+
+    def _moment(self, message: Incoming, decoded: Decoded) -> int:
+        moment_us = self._moment_of(message)
+        decoded.untimed.append((message, moment_us))
+        return moment_us
 
     def _examine(self, message: Incoming, place: Place, columns: _Columns, decoded: Decoded) -> None:
         """The slow way, value by value."""
@@ -135,7 +149,7 @@ class FlushDecoder:
         index = len(columns.messages)
         columns.messages.append(message)
         columns.places.append(place)
-        columns.stamps_us.append(message.received_us if found.timestamp_us is None else found.timestamp_us)
+        columns.stamps_us.append(self._moment(message, decoded) if found.timestamp_us is None else found.timestamp_us)
         columns.counts.append(len(found.numbers))
         columns.names.extend(found.numbers)
         columns.values.extend(found.numbers.values())

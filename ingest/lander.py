@@ -22,6 +22,7 @@ from ingest.discovery import discover
 from ingest.figures import IngestFigures
 from ingest.flush import Decoded, FlushDecoder, Incoming, Letter
 from ingest.inbox import Inbox
+from ingest.receipts import READ_BACK_BATCHES, Receipts, packed, receipts_of, unpacked
 from ingest.registry import Registry
 from warehouse import landing, latest
 from warehouse.clock import Clock
@@ -40,26 +41,50 @@ log = structlog.get_logger()
 class Lander:
     """Lands messages; for one thread."""
 
-    def __init__(self, db: Database, figures: IngestFigures, clock: Clock, raw_retention: timedelta) -> None:
-        self._db, self._figures, self._clock = db, figures, clock
-        self._decoder = FlushDecoder(raw_retention)
+    def __init__(self, db: Database, figures: IngestFigures, clock: Clock, raw_retention: timedelta, ingester: str = "") -> None:
+        self._db, self._figures, self._clock, self._ingester = db, figures, clock, ingester
+        self._receipts: Receipts | None = None
+        self._decoder = FlushDecoder(raw_retention, self._moment_of)
         self._bounds = dead_letters.Bounds()
         self._seen: dict[int, datetime] = {}
         self.registry = Registry(db)
         self.problem = ""
         """Why nothing can be landed now, in words; empty while it can."""
 
-    def run(self, inbox: Inbox, acknowledge: Callable[[Sequence[Incoming]], None], stop: threading.Event, spacing_s: float) -> None:
-        """Lands what the inbox holds until `stop` is set; what is then still in it was never acknowledged, so it comes again."""
+    def run(
+        self,
+        inbox: Inbox,
+        acknowledge: Callable[[Sequence[Incoming]], None],
+        stop: threading.Event,
+        spacing_s: float,
+        refusal: Callable[[], str] = str,
+    ) -> None:
+        """Lands what the inbox holds until `stop` is set; what is then still in it was never acknowledged, so it comes again.
+
+        While `refusal` says why nothing may be landed, everything waits.
+        """
         while not stop.is_set():
             began = time.monotonic()
             if not inbox.wait(0.5):
+                continue
+            if not self._may_land(refusal):
+                stop.wait(0.25)
                 continue
             messages = inbox.take(MOST_A_FLUSH)
             if self.land_patiently(messages, stop):
                 acknowledge(messages)
             self._figures.waiting.set(len(inbox))
             stop.wait(max(0.0, spacing_s - (time.monotonic() - began)))
+
+    def _may_land(self, refusal: Callable[[], str]) -> bool:
+        try:
+            refused = refusal()
+        except SQLAlchemyError:
+            return True  # landing itself will find out, and wait
+        if refused and refused != self.problem:
+            log.error("landing_refused", problem=refused)
+        self.problem = refused or self.problem
+        return not refused
 
     def land_patiently(self, messages: Sequence[Incoming], stop: threading.Event) -> bool:
         """Lands messages, however long the database is away; False when `stop` was set before it could."""
@@ -85,6 +110,8 @@ class Lander:
 
         Raises the database's own error while it is away; then nothing was written.
         """
+        # Before anything is written: nothing may fail between a commit and what is remembered of it.
+        self._known_receipts()
         self.registry.refresh_if_due()
         self.registry.refresh_for([message.topic for message in messages])
         try:
@@ -123,30 +150,46 @@ class Lander:
         now = self._clock.now()
         found: list[tuple[int, str]] = []
         seen = self._due_signs(decoded.seen_us)
+        receipts = receipts_of(decoded.untimed)
         with system_session(self._db, "land messages", write=True) as session:
+            # First, because it keeps two ingesters from waiting for each other's rows.
+            landing.take_turn(session)
             if newest is not None:
-                found = self._write_readings(session, decoded, newest, messages, now)
+                found = self._write_readings(session, decoded, newest, messages, packed(receipts), now)
             latest.touch_devices(session, seen)
             recorded = self._bounds.admit(decoded.letters)
             dead_letters.record(session, recorded)
         # Only now, when it is durable, does anybody remember it.
         self.registry.learn_parameters(found)
         self._seen.update(seen)
+        self._known_receipts().learn(receipts, len(messages))
         self._count(decoded, messages, len(recorded), now)
 
     def _write_readings(
-        self, session: Session, decoded: Decoded, newest: pl.DataFrame, messages: Sequence[Incoming], now: datetime
+        self, session: Session, decoded: Decoded, newest: pl.DataFrame, messages: Sequence[Incoming], receipts: bytes | None, now: datetime
     ) -> list[tuple[int, str]]:
         discovery = discover(newest, self.registry.parameters, self.registry.parameter_counts, now)
         if discovery.refused:
             newest = self._without(decoded, newest, discovery.refused, messages)
         if not decoded.readings.height:
             return []
-        # First, because on PostgreSQL it takes the lock that keeps two ingesters from waiting for each other's rows.
-        landing.append(session, decoded.readings, len(messages), now)
+        landing.append(session, decoded.readings, len(messages), now, ingester=self._ingester, receipts=receipts)
         latest.move_forward(session, newest)
         latest.add_parameters(session, discovery.rows)
         return [(row["device_id"], row["parameter_key"]) for row in discovery.rows]
+
+    def _moment_of(self, message: Incoming) -> int:
+        return self._known_receipts().first_received_us(message)
+
+    def _known_receipts(self) -> Receipts:
+        """What the landing log tells of messages that a predecessor of ours landed and perhaps could not acknowledge any more."""
+        if self._receipts is None:
+            found = Receipts()
+            with system_session(self._db, "what landed last") as session:
+                for messages, stored in landing.last_receipts(session, self._ingester, READ_BACK_BATCHES):
+                    found.learn(unpacked(stored) if stored else (), messages)
+            self._receipts = found
+        return self._receipts
 
     def _without(
         self, decoded: Decoded, newest: pl.DataFrame, refused: list[tuple[int, str]], messages: Sequence[Incoming]
@@ -172,6 +215,7 @@ class Lander:
     def _count(self, decoded: Decoded, messages: Sequence[Incoming], recorded: int, now: datetime) -> None:
         self._figures.messages.inc(len(messages))
         self._figures.readings.inc(decoded.readings.height)
+        self._figures.redelivered.inc(sum(message.repeated for message in messages))
         for letter in decoded.letters:
             self._figures.dead_letters.labels(letter.reason).inc()
         self._figures.dead_letters_unrecorded.inc(len(decoded.letters) - recorded)

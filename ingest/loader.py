@@ -23,6 +23,7 @@ from ingest.stopping import stop_on_signals
 from warehouse import heartbeat, landing, metrics
 from warehouse.clock import Clock, SystemClock
 from warehouse.db import Database
+from warehouse.disk import disk_problem
 from warehouse.errors import LakeBusyError, LeaseLostError
 from warehouse.heartbeat import Heartbeat
 from warehouse.housekeeping import trim_some
@@ -157,7 +158,8 @@ class LoaderProcess:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._db = Database(settings.operational_url)
-        self._lake = Lake(settings)
+        # A second thread makes a load hardly shorter and costs half as much again: measured in docs/performance.md.
+        self._lake = Lake(settings, threads=1)
         self._sole = SoleProcess(self._db, settings, f"loader-{SHARD}")
         self._loader = Loader(self._db, self._lake, self._clock)
         self._backoff = Backoff(0.2, 5.0)
@@ -194,6 +196,7 @@ class LoaderProcess:
             began = time.monotonic()
             try:
                 self._sole.check()
+                self._require_room()
                 is_behind = self._loader.step()
                 self._succeeded()
                 # From beginning to beginning; other writers of the lake get their turn between two loads.
@@ -205,6 +208,10 @@ class LoaderProcess:
             self._trim_when_due()
             self._beat_when_due()
             stop.wait(pause_s)
+
+    def _require_room(self) -> None:
+        if no_room := disk_problem(self._settings.home, self._settings.disk_floor_mb):
+            raise LakeBusyError(no_room, folder=str(self._settings.home))
 
     def _succeeded(self) -> None:
         if self._problem:
@@ -227,7 +234,8 @@ class LoaderProcess:
         self._on_database("trim_failed", lambda: self._trim(before))
 
     def _trim(self, landed_before: datetime) -> None:
-        while trim_some(self._db, landed_before, CONSUMERS, self._loader.position):
+        most_bytes = self._settings.landing_max_mb * 1_000_000
+        while trim_some(self._db, landed_before, CONSUMERS, self._loader.position, most_bytes=most_bytes):
             self._beat_when_due()
 
     def _beat_when_due(self) -> None:

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 SUBSCRIPTION: Final = "factories/+/devices/+/telemetry"
+SHARED: Final = "$share/"
 LONGEST_TOPIC: Final = 1000
 LONGEST_DEVICE_KEY: Final = 100
 
@@ -17,6 +18,11 @@ class Sender(NamedTuple):
 def telemetry_topic(slug: str, device_key: str) -> str:
     """The only topic that this machine may publish to."""
     return f"factories/{slug}/devices/{device_key}/telemetry"
+
+
+def subscription(shared_group: str = "") -> str:
+    """What an ingester subscribes to: all telemetry, or its share of it among the ingesters of `shared_group`."""
+    return f"{SHARED}{shared_group}/{SUBSCRIPTION}" if shared_group else SUBSCRIPTION
 
 
 def parse(topic: str) -> Sender | None:

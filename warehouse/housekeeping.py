@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, or_, select
 
 from warehouse import landing
 from warehouse.db import Database
 from warehouse.lake import Lake
 from warehouse.models.people import UserSession
-from warehouse.models.streams import DeadLetter, LandingBatch
+from warehouse.models.streams import DeadLetter
 from warehouse.tenancy import system_session
 
 KEEP_ENDED_SESSIONS_FOR: Final = timedelta(days=1)
@@ -28,13 +28,19 @@ def trim_landing(db: Database, lake: Lake, landed_before: datetime, consumers: S
         return landing.trim(session, landed_before, consumers, lake_position=lake_position)
 
 
-def trim_some(db: Database, landed_before: datetime, consumers: Sequence[str], lake_position: int) -> bool:
+def trim_some(
+    db: Database, landed_before: datetime, consumers: Sequence[str], lake_position: int, *, most_bytes: int | None = None
+) -> bool:
     """Deletes at most TRIM_STEP of the landing log: what `trim_landing` would delete, without holding up writers for long.
 
-    `lake_position` is a position that the loader has passed for certain. True when there may be more to delete.
+    `lake_position` is a position that the loader has passed for certain. When the log holds more than half of `most_bytes`, younger
+    batches go as well, but never one that a consumer has not passed. True when there may be more to delete.
     """
-    with system_session(db, "oldest landed batch") as session:
-        oldest = session.scalar(select(func.min(LandingBatch.landed_at)))
+    with system_session(db, "size of the landing log") as session:
+        log = landing.size(session)
+    oldest = log.oldest
+    if oldest is not None and most_bytes is not None and log.bytes > most_bytes / 2:
+        landed_before = max(landed_before, oldest + TRIM_STEP)
     if oldest is None or oldest >= landed_before:
         return False
     step_end = min(landed_before, oldest + TRIM_STEP)

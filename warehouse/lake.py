@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import duckdb
 import polars as pl
@@ -50,6 +51,7 @@ class Lake:
         self._catalog_path = settings.catalog_path
         self._files = settings.lake_files
         self._embedded = not settings.lake_catalog_url
+        self._secret = _s3_secret(settings) if self._files.startswith("s3://") else ""
         self._options: dict[str, str | int] = {"threads": threads, "memory_limit": memory_limit}
         self._lock_path = settings.home / "lake.lock"
         self._made = settings.home / "lake.made"
@@ -111,18 +113,19 @@ class Lake:
             yield cursor
 
     def append(self, readings: pl.DataFrame, loader: tuple[str, int] | None = None, *, after: int | None = None) -> None:
-        """Adds READINGS, sorted, in one transaction with the loader's cursor (shard, position). Does not look for repeats.
+        """Adds READINGS in one transaction with the loader's cursor (shard, position). Does not look for repeats.
 
         Marks the hours whose rollups they change (`warehouse.marks`). The moment of receipt is kept to the millisecond.
         With `after`, raises LeaseLostError and writes nothing when the cursor does not stand there: another loader was at work.
         """
-        ordered = readings.select(READINGS.names()).cast(READINGS).sort("factory_id", "device_id", "parameter", "ts")
+        accepted = readings if readings.schema == READINGS else readings.select(READINGS.names()).cast(READINGS)
         delay_ms = (pl.col("received_at") - pl.col("ts")).dt.total_milliseconds().alias("delay_ms")
-        stored, marks = ordered.select(READINGS.names()[:-1]).with_columns(ordered.select(delay_ms)), marks_of(ordered)
+        # Not sorted here: DuckLake does that as it writes, whatever it is given.
+        stored, marks = accepted.select(READINGS.names()[:-1]).with_columns(accepted.select(delay_ms)), marks_of(accepted)
         with self.writer() as cursor:
             if loader is not None and after is not None:
                 _require_position(cursor, loader[0], after)
-            if ordered.height:
+            if accepted.height:
                 cursor.register("incoming", stored.to_arrow())
                 cursor.execute(f"INSERT INTO {LAKE}.{TELEMETRY} SELECT * FROM incoming")
                 cursor.unregister("incoming")
@@ -200,6 +203,8 @@ class Lake:
         for name in reversed(needed):
             root.execute(f"LOAD '{extension_file(name)}'")
         root.execute("SET TimeZone = 'UTC'")
+        if self._secret:
+            root.execute(self._secret)
         return root
 
     def _attach(self) -> duckdb.DuckDBPyConnection:
@@ -330,6 +335,17 @@ class LakeReader:
             found = cursor.execute(self._bound(sql), parameters).pl()
         # DuckDB names the zone Etc/UTC, everybody else calls it UTC.
         return found.with_columns(selectors.datetime(time_zone="*").dt.convert_time_zone("UTC"))
+
+
+def _s3_secret(settings: Settings) -> str:
+    """The statement that tells DuckDB how to reach the bucket."""
+    facts = {"KEY_ID": settings.s3_access_key_id, "SECRET": settings.s3_secret_access_key.get_secret_value(), "REGION": settings.s3_region}
+    where = urlsplit(settings.s3_endpoint_url)
+    if where.netloc:
+        # Stores of one's own seldom have a host name for each bucket.
+        facts |= {"ENDPOINT": where.netloc, "URL_STYLE": "path", "USE_SSL": str(where.scheme != "http").lower()}
+    told = ", ".join(f"{name} '{value.replace(chr(39), chr(39) * 2)}'" for name, value in facts.items())
+    return f"CREATE SECRET lake_files (TYPE s3, {told})"
 
 
 def _position(cursor: duckdb.DuckDBPyConnection, shard: str) -> int:

@@ -30,15 +30,44 @@ class Batch:
     readings: pl.DataFrame
 
 
-def append(session: Session, readings: pl.DataFrame, message_count: int, landed_at: datetime) -> int:
-    """Adds one batch of READINGS to the log and returns its position; durable once the session commits.
+@dataclass(frozen=True)
+class LogSize:
+    """How much the log holds."""
 
-    On PostgreSQL an advisory lock is held until the commit, so that positions become visible in their own order: a consumer
-    that has seen position n will never find a smaller one later. SQLite has one writer at a time anyway.
+    batches: int
+    bytes: int
+    oldest: datetime | None
+    """When the oldest batch landed; None when it is empty."""
+
+
+def take_turn(session: Session) -> None:
+    """Waits until no other transaction has the turn, and keeps it until this one ends; `append` does it by itself.
+
+    On PostgreSQL an advisory lock, so that positions become visible in their own order: a consumer that has seen position n will
+    never find a smaller one later. SQLite has one writer at a time anyway.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
-    batch = LandingBatch(landed_at=landed_at, message_count=message_count, row_count=readings.height, payload=_packed(readings))
+
+
+def append(
+    session: Session, readings: pl.DataFrame, message_count: int, landed_at: datetime, *, ingester: str = "", receipts: bytes | None = None
+) -> int:
+    """Adds one batch of READINGS to the log and returns its position; durable once the session commits.
+
+    `ingester` and `receipts` are what the ingester wants to find again with `last_receipts`.
+    """
+    take_turn(session)
+    payload = _packed(readings)
+    batch = LandingBatch(
+        landed_at=landed_at,
+        message_count=message_count,
+        row_count=readings.height,
+        payload=payload,
+        byte_count=len(payload),
+        ingester=ingester,
+        receipts=receipts,
+    )
     session.add(batch)
     session.flush()
     return batch.position
@@ -48,6 +77,24 @@ def read_after(session: Session, position: int, limit: int = 100) -> list[Batch]
     """The next batches after `position`, oldest first, at most `limit`."""
     found = session.scalars(select(LandingBatch).where(LandingBatch.position > position).order_by(LandingBatch.position).limit(limit)).all()
     return [Batch(b.position, b.landed_at, b.message_count, _unpacked(b.payload)) for b in found]
+
+
+def last_receipts(session: Session, ingester: str, batches: int) -> list[tuple[int, bytes | None]]:
+    """Message count and receipts of what `ingester` landed among the last `batches` of all, oldest first."""
+    found = session.execute(
+        select(LandingBatch.message_count, LandingBatch.receipts)
+        .where(LandingBatch.position > head(session) - batches, LandingBatch.ingester == ingester)
+        .order_by(LandingBatch.position)
+    )
+    return [(count, stored) for count, stored in found]
+
+
+def size(session: Session) -> LogSize:
+    """How much the log holds; 10 ms for an hour of a busy plant."""
+    batches, stored, oldest = session.execute(
+        select(func.count(LandingBatch.landed_at), func.sum(LandingBatch.byte_count), func.min(LandingBatch.landed_at))
+    ).one()
+    return LogSize(batches, int(stored or 0), oldest)
 
 
 def head(session: Session) -> int:

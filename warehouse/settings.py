@@ -38,6 +38,14 @@ class Settings(BaseSettings):
     """Where the lake's Parquet files live: empty means a folder in FACTORYOPS_HOME; or `s3://bucket/prefix`."""
     object_store_url: str = ""
     """Where reports, job results and backups live: empty means a folder in FACTORYOPS_HOME; or an fsspec address such as `s3://bucket/prefix`."""
+    s3_endpoint_url: str = ""
+    """Address of an S3-compatible store, such as `https://minio.example:9000`; empty means Amazon's."""
+    s3_region: str = "us-east-1"
+    """Region of the buckets."""
+    s3_access_key_id: str = ""
+    """Key id for `s3://` addresses of LAKE_DATA_PATH and OBJECT_STORE_URL."""
+    s3_secret_access_key: SecretStr = SecretStr("")
+    """Secret that belongs to S3_ACCESS_KEY_ID."""
 
     backup_url: str = ""
     """Where the nightly backup goes: a folder on another disk, or an fsspec address; empty means that none is made."""
@@ -61,6 +69,8 @@ class Settings(BaseSettings):
     """Password of the ingester at a broker of your own."""
     mqtt_client_id: str = "factoryops-ingest"
     """Client id of the ingester; the broker keeps its session under this name, so two ingesters need two."""
+    mqtt_shared_group: str = ""
+    """Name under which several ingesters share the messages (MQTT 5 shared subscription); empty means that this one alone gets all."""
 
     jwt_secret_key: SecretStr = SecretStr("")
     """Key that signs session and API tokens, at least 32 random characters. Required in production; otherwise generated once."""
@@ -87,11 +97,17 @@ class Settings(BaseSettings):
     """Token of the Twilio account."""
     twilio_whatsapp_from: str = ""
     """Sender number of WhatsApp messages, such as `+14155238886`."""
+    notification_limit_per_10_minutes: int = Field(default=60, ge=0)
+    """Messages to one mail address or number within ten minutes; what is more comes together, once a minute. 0: no limit."""
 
     landing_commit_spacing_ms: int = Field(default=20, ge=0)
     """Least time between two commits of the ingester, in milliseconds: a busy plant batches by itself, a quiet one waits for nothing."""
     landing_keep_minutes: float = Field(default=60, ge=1)
     """Landed batches stay at least this long, even when every consumer has passed them."""
+    landing_max_mb: int = Field(default=20_000, ge=1)
+    """Most that the landing log may hold, in MB. Past it the ingester takes nothing more, and messages wait in the broker."""
+    disk_floor_mb: int = Field(default=500, ge=0)
+    """Free space on the disk of FACTORYOPS_HOME, in MB, below which nothing is landed and nothing loaded into the lake."""
     loader_interval_ms: int = Field(default=1000, ge=10)
     """Pause between two loads into the lake, in milliseconds."""
     evaluator_poll_ms: int = Field(default=20, ge=1)

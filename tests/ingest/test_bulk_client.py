@@ -3,6 +3,7 @@
 import inspect
 import socket
 import struct
+import time
 from collections.abc import Iterator
 
 import paho.mqtt.client as mqtt
@@ -13,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from ingest.bulk_client import BulkClient, topic_text
 
-Seen = tuple[str, bytes, int, bool]
+Seen = tuple[str, bytes, int, bool, bool]
 
 
 def remaining_length(length: int) -> bytes:
@@ -25,18 +26,21 @@ def remaining_length(length: int) -> bytes:
             return bytes(out)
 
 
-def publish(topic: bytes, payload: bytes, mid: int, *, retain: bool = False) -> bytes:
-    """A PUBLISH packet; QoS 0 when `mid` is 0."""
-    body = struct.pack("!H", len(topic)) + topic + (struct.pack("!H", mid) if mid else b"") + payload
-    return bytes([0x30 | (0x02 if mid else 0) | retain]) + remaining_length(len(body)) + body
+def publish(
+    topic: bytes, payload: bytes, mid: int, *, retain: bool = False, repeated: bool = False, properties: bytes | None = None
+) -> bytes:
+    """A PUBLISH packet; QoS 0 when `mid` is 0; of MQTT 5 with `properties`."""
+    own = b"" if properties is None else remaining_length(len(properties)) + properties
+    body = struct.pack("!H", len(topic)) + topic + (struct.pack("!H", mid) if mid else b"") + own + payload
+    return bytes([0x30 | (0x02 if mid else 0) | retain | repeated << 3]) + remaining_length(len(body)) + body
 
 
 class Wire:
     """A client and the broker's end of its connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, mqtt5: bool = False) -> None:
         self.seen: list[Seen] = []
-        self.client = BulkClient("test", lambda *message: self.seen.append(message))
+        self.client = BulkClient("test", lambda *message: self.seen.append(message), mqtt5=mqtt5)
         self.broker, ours = socket.socketpair()
         ours.setblocking(False)
         self.client._sock = ours
@@ -68,17 +72,27 @@ MESSAGES = st.lists(
         st.binary(max_size=300),
         st.integers(0, 65_535),
         st.booleans(),
+        st.booleans(),
     ),
     min_size=1,
     max_size=12,
 )
 
 
-@given(messages=MESSAGES, cuts=st.lists(st.integers(1, 200), max_size=20))
+# No property; one user property; one so long that its length takes two bytes.
+PROPERTIES = [b"", b"\x26\x00\x01a\x00\x01b", b"\x26\x00\x01a\x00\xc8" + b"b" * 200]
+
+
+@given(messages=MESSAGES, cuts=st.lists(st.integers(1, 200), max_size=20), properties=st.sampled_from([None, *PROPERTIES]))
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_messages_arrive_complete_and_in_order_however_they_are_cut(messages: list[Seen], cuts: list[int]) -> None:
-    wire = Wire()
-    stream = b"".join(publish(topic.encode(), payload, mid, retain=retain) for topic, payload, mid, retain in messages)
+def test_messages_arrive_complete_and_in_order_however_they_are_cut(
+    messages: list[Seen], cuts: list[int], properties: bytes | None
+) -> None:
+    wire = Wire(mqtt5=properties is not None)
+    stream = b"".join(
+        publish(topic.encode(), payload, mid, retain=retain, repeated=repeated, properties=properties)
+        for topic, payload, mid, retain, repeated in messages
+    )
     pieces = []
     for cut in cuts:
         pieces.append(stream[:cut])
@@ -95,7 +109,7 @@ def test_other_packets_between_messages_are_left_to_paho(wire: Wire) -> None:
     pingresp = b"\xd0\x00"
     first, second, third = (publish(b"t", b"%d" % n, n) for n in (1, 2, 3))
     wire.deliver(first + suback + second + pingresp + third)
-    assert [mid for _, _, mid, _ in wire.seen] == [1, 2, 3]
+    assert [seen[2] for seen in wire.seen] == [1, 2, 3]
     assert granted == [7]
     wire.client.on_subscribe = None
 
@@ -104,7 +118,7 @@ def test_a_large_message_arrives_in_pieces(wire: Wire) -> None:
     packet = publish(b"t", b"x" * 900_000, 5)
     pieces = [packet[start : start + 50_000] for start in range(0, len(packet), 50_000)]
     wire.deliver(*pieces, publish(b"t", b"after", 6))
-    assert [(len(payload), mid) for _, payload, mid, _ in wire.seen] == [(900_000, 5), (5, 6)]
+    assert [(len(payload), mid) for _, payload, mid, *_ in wire.seen] == [(900_000, 5), (5, 6)]
 
 
 @pytest.mark.parametrize("packet", [b"\x32\x05\x00\x09abc", b"\x32\xff\xff\xff\xff\xff\x01", b"\x32\x03\x00\x01t"])
@@ -116,6 +130,20 @@ def test_a_malformed_packet_ends_the_connection_and_delivers_nothing(wire: Wire,
 def test_acknowledgements_go_out_in_one_piece(wire: Wire) -> None:
     wire.client.acknowledge_many([1, 2, 65_535])
     assert wire.broker.recv(100) == b"\x40\x02\x00\x01\x40\x02\x00\x02\x40\x02\xff\xff"
+
+
+def test_a_client_that_reads_nothing_for_long_is_not_taken_for_dead(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading stops while the inbox is full: the answers to pings are not heard, and the connection must not end for it."""
+    wire.client._state = mqtt._ConnectionState.MQTT_CS_CONNECTED
+    wire.client._keepalive, now = 10, [time.monotonic()]
+    monkeypatch.setattr(mqtt, "time_func", lambda: now[0])
+    monkeypatch.setattr("ingest.bulk_client.time.monotonic", lambda: now[0])
+    for _ in range(20):
+        now[0] += 6
+        wire.client.excuse_silence()
+        wire.client.loop_misc()
+    assert wire.client.socket() is not None
+    assert wire.broker.recv(100).count(b"\xc0\x00") >= 8
 
 
 def test_a_topic_that_is_not_utf_8_is_no_topic_of_ours() -> None:

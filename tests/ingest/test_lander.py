@@ -123,8 +123,8 @@ def test_a_message_that_the_database_refuses_does_not_hold_up_the_others(
     """No such message is known; should one exist, it must not stop the plant."""
     real = landing.append
 
-    def refusing(session: object, readings: object, message_count: int, landed_at: datetime) -> int:
-        position = real(session, readings, message_count, landed_at)  # type: ignore[arg-type]
+    def refusing(session: object, readings: object, message_count: int, landed_at: datetime, **facts: object) -> int:
+        position = real(session, readings, message_count, landed_at, **facts)  # type: ignore[arg-type]
         if (readings["value"] == 13.0).any():  # type: ignore[index]
             session.add(LatestValue(factory_id=1, device_id=-1, parameter_key="x", ts=RECEIVED, received_at=RECEIVED))  # type: ignore[attr-defined]
             session.flush()  # type: ignore[attr-defined]

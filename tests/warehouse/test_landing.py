@@ -1,15 +1,19 @@
 """The landing log keeps every batch, in one order, until every consumer has passed it."""
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
 from polars.testing import assert_frame_equal
+from sqlalchemy import select
 
 from tests.warehouse.frames import START, readings
 from warehouse import landing
 from warehouse.db import Database
 from warehouse.errors import LeaseLostError
+from warehouse.models.streams import LandingBatch
 from warehouse.tenancy import system_session
 
 BATCH = readings((1, "power", 0, 745.6), (1, "voltage", 0, 231.4))
@@ -74,6 +78,78 @@ def test_trim_takes_only_old_batches_behind_every_consumer(database: Database, e
         if evaluator:
             landing.move_cursor(session, "evaluator", 0, place(evaluator))
         assert landing.trim(session, START + timedelta(hours=1), ["evaluator"], lake_position=place(loader)) == deleted
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_an_append_whose_commit_is_slow_is_not_overtaken(postgresql_database: Database) -> None:
+    """The one that began first gets the smaller position; were the second visible before it, a consumer would miss the first."""
+    database, order = postgresql_database, list[str]()
+    has_appended, may_commit = threading.Event(), threading.Event()
+
+    def slow() -> int:
+        with system_session(database, "append slowly in a test", write=True) as session:
+            position = landing.append(session, BATCH, 1, START)
+            has_appended.set()
+            assert may_commit.wait(20)
+            order.append("slow")
+        return position
+
+    def quick() -> int:
+        assert has_appended.wait(20)
+        position = _append(database)
+        order.append("quick")
+        return position
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.submit(slow), pool.submit(quick)
+        assert has_appended.wait(20)
+        _, waiting = wait([second], timeout=0.5)
+        assert second in waiting
+        assert _positions(database) == []
+        may_commit.set()
+        positions = [first.result(20), second.result(20)]
+    assert order == ["slow", "quick"]
+    assert _positions(database) == positions == sorted(positions)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_commits_delayed_at_random_leave_no_gap_for_a_follower(postgresql_database: Database) -> None:
+    database, seen = postgresql_database, list[int]()
+
+    def delayed(number: int) -> None:
+        with system_session(database, "append in a test", write=True) as session:
+            landing.append(session, BATCH, 1, START)
+            time.sleep((number * 7 % 5) / 200)
+            if number % 6 == 5:
+                raise RuntimeError("rolled back")
+
+    def follow() -> None:
+        while len(seen) < 30:
+            with system_session(database, "follow in a test") as session:
+                seen.extend(batch.position for batch in landing.read_after(session, seen[-1] if seen else 0))
+
+    with ThreadPoolExecutor(5) as pool:
+        follower = pool.submit(follow)
+        failed = [appended.exception() is not None for appended in [pool.submit(delayed, number) for number in range(36)]]
+        follower.result(timeout=30)
+    assert failed.count(True) == 6
+    assert seen == _positions(database)
+
+
+def _positions(database: Database) -> list[int]:
+    with system_session(database, "read in a test") as session:
+        return [batch.position for batch in landing.read_after(session, 0)]
+
+
+def test_the_size_of_the_log_is_known(database: Database) -> None:
+    for hours in (0, 1):
+        _append(database, START + timedelta(hours=hours))
+    with system_session(database, "read in a test") as session:
+        size = landing.size(session)
+        stored = sum(len(payload) for payload in session.scalars(select(LandingBatch.payload)))
+    assert (size.batches, size.bytes, size.oldest) == (2, stored, START)
 
 
 def test_appends_of_several_ingesters_become_visible_in_their_order(database: Database) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Integer, LargeBinary, String
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from warehouse.models.base import Base, BigId, utc_now
@@ -13,14 +13,24 @@ class LandingBatch(Base):
     """One durable batch of readings of all factories: an Arrow IPC stream (zstd), in one total order by `position`."""
 
     __tablename__ = "landing_batches"
-    # A position must never be given out twice, or a consumer that passed it would miss the new batch.
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # SQLAlchemy's own way
+    __table_args__ = (
+        # The size of the log is summed up from the index alone: going through the batches would read all of it.
+        Index("ix_landing_batches_landed_at_byte_count", "landed_at", "byte_count"),
+        # A position must never be given out twice, or a consumer that passed it would miss the new batch.
+        {"sqlite_autoincrement": True},
+    )
 
     position: Mapped[int] = mapped_column(BigId, primary_key=True)
-    landed_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+    landed_at: Mapped[datetime] = mapped_column(default=utc_now)
     message_count: Mapped[int]
     row_count: Mapped[int]
     payload: Mapped[bytes] = mapped_column(LargeBinary)
+    byte_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Bytes of `payload`."""
+    ingester: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    """Client id of the ingester that landed it; empty when it did not come from a broker."""
+    receipts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """When its messages without a time stamp were received (`ingest.receipts`); None when all had one."""
 
 
 class ConsumerCursor(Base):

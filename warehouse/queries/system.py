@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from warehouse.db import Database
 from warehouse.lake import Lake
+from warehouse.landing import LogSize, size
 from warehouse.models.alerting import Alert, Notification
 from warehouse.models.streams import ConsumerCursor, LandingBatch
 from warehouse.tenancy import system_session
@@ -36,6 +37,10 @@ class SystemFigures:
     notifications_waiting_s: float
     """How long the oldest due notification has waited, in seconds."""
     active_alerts: int
+    log: LogSize
+    """How much the landing log holds."""
+    log_oldest_s: float
+    """How long ago its oldest batch landed, in seconds."""
 
 
 def system_figures(db: Database, now: datetime) -> SystemFigures:
@@ -54,6 +59,7 @@ def system_figures(db: Database, now: datetime) -> SystemFigures:
         due = session.scalar(
             select(func.min(Notification.next_attempt_at)).where(Notification.status == "pending", Notification.next_attempt_at <= now)
         )
+        log = size(session)
         active = session.scalar(select(func.count(Alert.id)).where(Alert.resolved_at.is_(None))) or 0
     return SystemFigures(
         newest_message_age_s=_age_s(newest[1], now),
@@ -63,6 +69,8 @@ def system_figures(db: Database, now: datetime) -> SystemFigures:
         notifications_failed=by_status.get("failed", 0),
         notifications_waiting_s=_age_s(due, now) or 0.0,
         active_alerts=active,
+        log=log,
+        log_oldest_s=_age_s(log.oldest, now) or 0.0,
     )
 
 
