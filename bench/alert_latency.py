@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from bench.latency_plant import LatencyPlant, wait_until_flowing
 from warehouse.errors import LakeBusyError
 from warehouse.lake import Lake
 from warehouse.log_watch import LogWatch
-from warehouse.models.alerting import Alert, Notification
+from warehouse.models.alerting import Alert, AlertRaise, Notification
 from warehouse.tenancy import system_session
 
 DEVICES: Final = 20
@@ -29,6 +29,7 @@ SECONDS: Final = 40
 ALERTS_PER_S: Final = 5
 LOOK_EVERY_S: Final = 0.005
 LOOK_AT_LAKE_EVERY_S: Final = 0.1
+RESOLVE_EVERY_S: Final = 0.5
 COMES_WITHIN_S: Final = 20
 BUDGETS: Final = [
     {"figure": f"{what}_at_{rate}_s", "limit": limit}
@@ -81,7 +82,7 @@ class Observer:
         return sum(len(times) - self._seen["history"][device_id] for device_id, times in self.sent.items())
 
     def _look_at_database(self, cursor: Any) -> None:
-        alerts = cursor.execute("SELECT id, triggered_at FROM alerts WHERE id > ? ORDER BY id", (self._last_alert,)).fetchall()
+        alerts = cursor.execute("SELECT id, raised_at FROM alert_raises WHERE id > ? ORDER BY id", (self._last_alert,)).fetchall()
         live = cursor.execute("SELECT device_id, ts FROM latest_values WHERE parameter_key = 'speed'").fetchall()
         now = datetime.now(UTC)
         for alert_id, text in alerts:
@@ -119,7 +120,8 @@ def run(progress: Callable[[str], None]) -> dict[str, Any]:
 def _measured(home: Path, rate: int, progress: Callable[[str], None]) -> dict[str, float]:
     with LatencyPlant(home, _free_port(), DEVICES) as plant:
         observer = Observer(plant)
-        threads = [threading.Thread(target=work, daemon=True) for work in (observer.watch_database, observer.watch_lake)]
+        works = (observer.watch_database, observer.watch_lake, lambda: _resolve(plant, observer.stop))
+        threads = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in threads:
             thread.start()
         wait_until_flowing(plant, observer.flowing)
@@ -147,12 +149,25 @@ def _publish(plant: LatencyPlant, observer: Observer, rate: int) -> set[datetime
         pause_s = began + number / rate - time.monotonic()
         if pause_s > 0:
             time.sleep(pause_s)
-        wants_alert = number % (rate // ALERTS_PER_S) == 0
+        wants_alert = is_alert(number, rate // ALERTS_PER_S)
         at = plant.publish(number, wants_alert=wants_alert)
         observer.sent[plant.device_ids[plant.device_keys[number % DEVICES]]].append(at)
         if wants_alert:
             wanted.add(at)
     return wanted
+
+
+def is_alert(number: int, step: int) -> bool:
+    """True for one message of each `step`, so that the machines take turns."""
+    turn = number // step
+    return number % step == turn // max(1, DEVICES // step) % step
+
+
+def _resolve(plant: LatencyPlant, stop: threading.Event) -> None:
+    """Ends what is active twice a second, so that each alert is a new one, of which people are told, and not a repeat."""
+    while not stop.wait(RESOLVE_EVERY_S):
+        with system_session(plant.db, "benchmark", write=True) as session:
+            session.execute(update(Alert).where(Alert.resolved_at.is_(None)).values(resolved_at=datetime.now(UTC)))
 
 
 def _mail_latencies(plant: LatencyPlant, wanted: set[datetime]) -> list[float]:
@@ -171,8 +186,8 @@ def _mail_latencies(plant: LatencyPlant, wanted: set[datetime]) -> list[float]:
 
 def _doubled(plant: LatencyPlant) -> int:
     with system_session(plant.db, "benchmark") as session:
-        total = session.scalar(select(func.count(Alert.id))) or 0
-        moments = session.scalar(select(func.count(func.distinct(Alert.triggered_at)))) or 0
+        total = session.scalar(select(func.count(AlertRaise.id))) or 0
+        moments = session.scalar(select(func.count(func.distinct(AlertRaise.raised_at)))) or 0
     return total - moments
 
 

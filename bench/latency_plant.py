@@ -48,7 +48,10 @@ class LatencyPlant:
         self._add_records()
         self._broker = broker.start(self.settings, self.db)
         environment = child_environment(
-            FACTORYOPS_HOME=str(self.settings.home), MQTT_BROKER_PORT=str(self.settings.mqtt_broker_port), LOG_LEVEL="WARNING"
+            FACTORYOPS_HOME=str(self.settings.home),
+            MQTT_BROKER_PORT=str(self.settings.mqtt_broker_port),
+            LOG_LEVEL="WARNING",
+            NOTIFICATION_LIMIT_PER_10_MINUTES="0",
         )
         for module, *arguments in PROCESSES:
             self.processes.append(subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment))

@@ -1,4 +1,4 @@
-"""Writes what rules raised: alerts once, cooldowns forwards, messages to people once. All in the caller's transaction."""
+"""What rules raised, as rows: each trigger once, cooldowns forwards, messages to people once. All in the caller's transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from warehouse.models.alerting import Alert, Notification, Rule, RuleCooldown
+from warehouse.models.alerting import Alert, AlertRaise, Notification, Rule, RuleCooldown
 from warehouse.models.devices import Device
 
 T = TypeVar("T")
@@ -17,64 +17,60 @@ T = TypeVar("T")
 _ROWS_A_STATEMENT: Final = 500
 """Stays below the 32,766 variables that SQLite takes in a statement."""
 AlertKey = tuple[int, int, datetime]
-"""Rule, device, device time: what makes an alert the same alert."""
+"""Rule, device, device time: what makes a trigger the same trigger."""
 
 
 @dataclass(frozen=True)
-class NewAlert:
-    """An alert to be recorded; `triggered_at` is device time."""
+class Trigger:
+    """A rule asked for an alert on a device; `at` is device time."""
 
     factory_id: int
     rule_id: int
     device_id: int
-    triggered_at: datetime
-    severity: str
-    message: str
-    telemetry_snapshot: Mapping[str, Any]
+    at: datetime
 
     @property
     def key(self) -> AlertKey:
-        """What makes it the same alert."""
-        return self.rule_id, self.device_id, self.triggered_at
+        """What makes it the same one."""
+        return self.rule_id, self.device_id, self.at
 
 
-def insert_alerts(session: Session, alerts: Sequence[NewAlert], now: datetime) -> dict[AlertKey, int]:
-    """Inserts alerts that do not exist yet; gives the ids of exactly those that were inserted."""
-    found: dict[AlertKey, int] = {}
-    for chunk in _chunks(alerts):
-        rows = [
-            {
-                "factory_id": alert.factory_id,
-                "rule_id": alert.rule_id,
-                "device_id": alert.device_id,
-                "triggered_at": alert.triggered_at,
-                "severity": alert.severity,
-                "message": alert.message,
-                "telemetry_snapshot": dict(alert.telemetry_snapshot),
-                "notification_sent": False,
-                "created_at": now,
-            }
-            for alert in chunk
-        ]
+def insert_raises(session: Session, triggers: Sequence[Trigger], now: datetime) -> set[AlertKey]:
+    """Notes triggers that are not known yet; gives the keys of exactly those: whatever is evaluated again is not new."""
+    found: set[AlertKey] = set()
+    for chunk in _chunks(triggers):
+        common = {"recorded_at": now}
+        rows = [{"factory_id": t.factory_id, "rule_id": t.rule_id, "device_id": t.device_id, "raised_at": t.at, **common} for t in chunk]
         statement = (
-            _dialect(session).insert(Alert).values(rows).on_conflict_do_nothing(index_elements=["rule_id", "device_id", "triggered_at"])
+            _dialect(session).insert(AlertRaise).values(rows).on_conflict_do_nothing(index_elements=["rule_id", "device_id", "raised_at"])
         )
-        for alert_id, *key in session.execute(statement.returning(Alert.id, Alert.rule_id, Alert.device_id, Alert.triggered_at)):
-            found[key[0], key[1], key[2]] = alert_id
+        returning = statement.returning(AlertRaise.rule_id, AlertRaise.device_id, AlertRaise.raised_at)
+        found.update((rule_id, device_id, at) for rule_id, device_id, at in session.execute(returning))
     return found
 
 
-def move_cooldowns(session: Session, alerts: Iterable[NewAlert]) -> None:
+def open_alerts(session: Session, pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Alert]:
+    """The active alert of each (rule, device), the newest if there are several; locked until the transaction ends."""
+    wanted = set(pairs)
+    found: dict[tuple[int, int], Alert] = {}
+    for chunk in _chunks(sorted({rule_id for rule_id, _ in wanted})):
+        devices = {device_id for rule_id, device_id in wanted if rule_id in chunk}
+        question = select(Alert).where(Alert.resolved_at.is_(None), Alert.rule_id.in_(chunk), Alert.device_id.in_(devices))
+        for alert in session.scalars(question.order_by(Alert.triggered_at, Alert.id).with_for_update()):
+            if (alert.rule_id, alert.device_id) in wanted:
+                found[alert.rule_id, alert.device_id] = alert
+    return found
+
+
+def move_cooldowns(session: Session, triggers: Iterable[Trigger]) -> None:
     """Notes when each rule last raised an alert on each device; moves forwards only."""
-    newest: dict[tuple[int, int], NewAlert] = {}
-    for alert in alerts:
-        known = newest.get((alert.rule_id, alert.device_id))
-        if known is None or known.triggered_at < alert.triggered_at:
-            newest[alert.rule_id, alert.device_id] = alert
+    newest: dict[tuple[int, int], Trigger] = {}
+    for trigger in triggers:
+        known = newest.get((trigger.rule_id, trigger.device_id))
+        if known is None or known.at < trigger.at:
+            newest[trigger.rule_id, trigger.device_id] = trigger
     for chunk in _chunks(list(newest.values())):
-        rows = [
-            {"factory_id": a.factory_id, "rule_id": a.rule_id, "device_id": a.device_id, "last_triggered": a.triggered_at} for a in chunk
-        ]
+        rows = [{"factory_id": t.factory_id, "rule_id": t.rule_id, "device_id": t.device_id, "last_triggered": t.at} for t in chunk]
         statement = _dialect(session).insert(RuleCooldown).values(rows)
         session.execute(
             statement.on_conflict_do_update(
@@ -104,9 +100,11 @@ def existing_pairs(session: Session, pairs: Iterable[tuple[int, int]]) -> set[tu
 
 
 def recent_triggers(session: Session, limit: int = 5_000) -> list[AlertKey]:
-    """Rule, device and device time of the last alert of each rule and device, and of the newest `limit` alerts of all."""
+    """Rule, device and device time of the last trigger of each rule and device, and of the newest `limit` triggers of all."""
     last = session.execute(select(RuleCooldown.rule_id, RuleCooldown.device_id, RuleCooldown.last_triggered))
-    newest = session.execute(select(Alert.rule_id, Alert.device_id, Alert.triggered_at).order_by(Alert.id.desc()).limit(limit))
+    newest = session.execute(
+        select(AlertRaise.rule_id, AlertRaise.device_id, AlertRaise.raised_at).order_by(AlertRaise.id.desc()).limit(limit)
+    )
     return [(rule_id, device_id, at) for rule_id, device_id, at in (*last, *newest)]
 
 

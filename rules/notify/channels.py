@@ -4,11 +4,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from warehouse.errors import PermanentError
+from warehouse.errors import PermanentError, RetryableError
 
 
 class ChannelOffError(PermanentError):
     """The channel is not set up in this installation; the message says which settings are missing."""
+
+
+class ServiceAwayError(RetryableError):
+    """The service cannot be reached at all. It may be away for a while without this message being to blame, so it is tried for longer."""
+
+
+class TooManyRequestsError(RetryableError):
+    """The service asks to be left alone for `retry_after_s` seconds."""
+
+    retry_after_s: float
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,8 @@ class Message:
     """One message to one person, as it waits in the outbox."""
 
     notification_id: int
-    alert_id: int
+    alert_id: int | None
+    """None: it tells of several."""
     channel: str
     recipient: str
     subject: str
@@ -35,6 +46,12 @@ class Message:
     attempt: int
     """1 for the first try."""
     attachments: tuple[Attachment, ...] = ()
+    html: str | None = None
+    """The same as a page, for channels that can show one."""
+    webhook_id: int | None = None
+    kind: str = "alert"
+    has_failed_before: bool = False
+    """An earlier try ended with an error, and not with the process that tried."""
 
 
 class Channel(Protocol):

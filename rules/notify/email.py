@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Final
 
-from rules.notify.channels import Channel, Message
+from rules.notify.channels import Channel, Message, ServiceAwayError
 from warehouse.errors import PermanentError, RetryableError
 from warehouse.settings import Settings
 
@@ -42,6 +42,8 @@ def composed(message: Message, sender: str) -> EmailMessage:
     # RFC 3834: out-of-office programs do not answer what says that a machine sent it.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(message.body)
+    if message.html is not None:
+        mail.add_alternative(message.html, subtype="html")
     for attached in message.attachments:
         mail.add_attachment(attached.content, maintype="application", subtype="octet-stream", filename=attached.name)
     return mail
@@ -72,9 +74,9 @@ class SmtpChannel:
             self.close()
             raise PermanentError(f"the mail server cannot do what the settings or the address ask for: {refused}") from refused
         except (smtplib.SMTPException, OSError) as failed:
-            raise self._retryable(
-                f"the mail server {self._address} did not take the mail: {str(failed) or type(failed).__name__}"
-            ) from failed
+            self.close()
+            reason = f"the mail server {self._address} did not take the mail: {str(failed) or type(failed).__name__}"
+            raise ServiceAwayError(reason) from failed
 
     def close(self) -> None:
         """Ends the connection."""
@@ -133,7 +135,8 @@ class MailFolderChannel:
         """Writes the file at once or not at all; a second try writes the same file."""
         mail = composed(message, self.sender)
         digest = hashlib.sha256(message.idempotency_key.encode()).hexdigest()[:8]
-        name = f"{message.created_at:%Y-%m-%dT%H-%M-%S}-alert-{message.alert_id}-{digest}.eml"
+        what = f"alert-{message.alert_id}" if message.alert_id is not None else message.kind
+        name = f"{message.created_at:%Y-%m-%dT%H-%M-%S}-{what}-{digest}.eml"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             unfinished = self.folder / f".{name}.{os.getpid()}"

@@ -8,7 +8,7 @@ import re
 from typing import Final
 from urllib.parse import urlparse
 
-from rules.notify.channels import Channel, ChannelOffError, Message, NullChannel
+from rules.notify.channels import Channel, ChannelOffError, Message, NullChannel, ServiceAwayError
 from warehouse.errors import PermanentError, RetryableError
 from warehouse.settings import Settings
 
@@ -60,7 +60,7 @@ class TwilioChannel:
                 raise RetryableError(reason, status=refused.status, code=refused.code) from refused
             raise PermanentError(reason, status=refused.status, code=refused.code) from refused
         except (TwilioException, RequestException, OSError) as failed:
-            raise RetryableError(f"{self._host} could not be reached: {failed}") from failed
+            raise ServiceAwayError(f"{self._host} could not be reached: {failed}") from failed
 
     def close(self) -> None:
         """Ends the connection."""

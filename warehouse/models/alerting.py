@@ -12,8 +12,13 @@ SEVERITIES = ("critical", "high", "medium", "low")
 SCOPES = ("device", "global")
 SCHEDULE_TYPES = ("always", "time_window", "date_range")
 CHANNELS = ("email", "whatsapp")
-NOTIFICATION_STATUSES = ("pending", "sent", "failed", "skipped")
-"""`skipped`: the channel is not set up in this installation; `last_error` says what is missing."""
+NOTIFICATION_STATUSES = ("pending", "sent", "failed", "skipped", "held", "digested")
+"""`skipped`: the channel is not set up in this installation; `last_error` says what is missing. `held`: waits until `next_attempt_at` to be
+told together with others. `digested`: told in the message `digest_id`."""
+NOTIFICATION_KINDS = ("alert", "escalation", "reminder", "all_clear", "digest")
+EVENT_KINDS = (
+    "triggered", "silenced", "told", "repeated", "acknowledged", "assigned", "commented", "escalated", "reminded", "cleared", "resolved",
+)  # fmt: skip
 
 
 class Rule(OwnedByFactory, Base):
@@ -64,7 +69,7 @@ class RuleCooldown(OwnedByFactory, Base):
 
 
 class Alert(OwnedByFactory, Base):
-    """A rule's condition was met on a machine. Active until resolved."""
+    """A rule's condition was met on a machine. Active until resolved; meanwhile the same rule on the same machine only counts repeats."""
 
     __tablename__ = "alerts"
     __table_args__ = (
@@ -73,6 +78,7 @@ class Alert(OwnedByFactory, Base):
         Index(None, "factory_id", "device_id", "triggered_at"),
         Index(None, "factory_id", "triggered_at"),
         Index(None, "factory_id", "resolved_at"),
+        Index(None, "resolved_at", "rule_id", "device_id"),
         CheckConstraint(f"severity IN {SEVERITIES}", name="severity"),
     )
 
@@ -92,6 +98,71 @@ class Alert(OwnedByFactory, Base):
     telemetry_snapshot: Mapped[dict[str, Any] | None]
     notification_sent: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    repeat_count: Mapped[int] = mapped_column(default=0)
+    """How often the rule met its condition again while the alert was active."""
+    last_raised_at: Mapped[datetime | None]
+    """Device time of the newest of these; None: none yet."""
+    cleared_at: Mapped[datetime | None]
+    """Device time since which the condition does not hold any more; None: it still holds, as far as we know."""
+    is_resolved_automatically: Mapped[bool] = mapped_column(default=False)
+    assigned_to: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    is_silenced: Mapped[bool] = mapped_column(default=False)
+    """Raised while a silence held; nobody was told then."""
+    silence_id: Mapped[int | None] = mapped_column(ForeignKey("silences.id", ondelete="SET NULL"))
+    escalation_level: Mapped[int] = mapped_column(default=0)
+    """How many steps of the escalation chain were told."""
+    reminder_count: Mapped[int] = mapped_column(default=0)
+    next_step_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When to escalate, to remind, or to look whether the silence is over; None: nothing is to come."""
+
+
+class AlertRaise(OwnedByFactory, Base):
+    """One moment at which a rule asked for an alert on a machine: the first makes an alert, the others are its repeats."""
+
+    __tablename__ = "alert_raises"
+    __table_args__ = (UniqueConstraint("rule_id", "device_id", "raised_at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    rule_id: Mapped[int] = mapped_column(ForeignKey("rules.id", ondelete="CASCADE"))
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"))
+    raised_at: Mapped[datetime]
+    """Device time."""
+    recorded_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class AlertEvent(OwnedByFactory, Base):
+    """One line of an alert's history: what changed, by whom, with which words. Only ever appended."""
+
+    __tablename__ = "alert_events"
+    __table_args__ = (Index(None, "alert_id", "happened_at"), CheckConstraint(f"kind IN {EVENT_KINDS}", name="kind"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(20))
+    happened_at: Mapped[datetime]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    """None: the system itself."""
+    comment: Mapped[str | None] = mapped_column(String(1000))
+    details: Mapped[dict[str, Any] | None]
+
+
+class Silence(OwnedByFactory, Base):
+    """A maintenance window: alerts that it covers are recorded, but nobody is told. Whatever of device, rule and region is None, is any."""
+
+    __tablename__ = "silences"
+    __table_args__ = (Index(None, "factory_id", "ends_at"), CheckConstraint("starts_at < ends_at", name="span"))
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"))
+    rule_id: Mapped[int | None] = mapped_column(ForeignKey("rules.id", ondelete="CASCADE"))
+    region: Mapped[str | None] = mapped_column(String(255))
+    reason: Mapped[str] = mapped_column(String(500))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    schedule: Mapped[dict[str, Any] | None]
+    """Holds only inside this window of `rules.parse` (time_window), in the factory's time zone; None: all the time from start to end."""
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Notification(OwnedByFactory, Base):
@@ -101,13 +172,17 @@ class Notification(OwnedByFactory, Base):
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         Index(None, "status", "next_attempt_at"),
+        Index(None, "recipient", "channel", "sent_at"),
         CheckConstraint(f"status IN {NOTIFICATION_STATUSES}", name="status"),
+        CheckConstraint(f"kind IN {NOTIFICATION_KINDS}", name="kind"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), index=True)
+    alert_id: Mapped[int | None] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), index=True)
+    """None: it tells of several alerts."""
     channel: Mapped[str] = mapped_column(String(20))
     recipient: Mapped[str] = mapped_column(String(255))
+    """A mail address or number; of a webhook its name."""
     subject: Mapped[str] = mapped_column(String(500))
     body: Mapped[str] = mapped_column(Text)
     idempotency_key: Mapped[str] = mapped_column(String(200))
@@ -118,3 +193,8 @@ class Notification(OwnedByFactory, Base):
     last_error: Mapped[str | None] = mapped_column(String(1000))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     sent_at: Mapped[datetime | None]
+    kind: Mapped[str] = mapped_column(String(20), default="alert")
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    webhook_id: Mapped[int | None] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    body_html: Mapped[str | None] = mapped_column(Text)
+    digest_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("notifications.id", ondelete="SET NULL"), index=True)

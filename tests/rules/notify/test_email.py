@@ -204,7 +204,11 @@ def test_from_a_reading_to_the_mail_in_the_inbox(database: Database, manual_cloc
     channel.close()
     (mail,) = smtp_server.mails
     assert mail.message["Subject"] == "[CRITICAL] FactoryOps Alert - Spindle Überhitzt"
-    assert f"http://factory.example/alerts?alert={alert}" in mail.message.get_content()
+    plain, page = (mail.message.get_body((kind,)) for kind in ("plain", "html"))
+    assert plain is not None
+    assert page is not None
+    for part in (plain, page):
+        assert f"http://factory.example/alerts?id={alert}" in part.get_content()
     assert is_sent(database, alert)
 
 

@@ -15,6 +15,8 @@ from rules.notify.outbox import channels_of
 from rules.notify.whatsapp import LONGEST_BODY, TwilioChannel, whatsapp_channel
 from tests.helpers import free_port
 from tests.rules.notify.test_email import MESSAGE as MAIL
+from warehouse.clock import ManualClock
+from warehouse.db import Database
 from warehouse.errors import PermanentError, RetryableError
 from warehouse.settings import Settings
 
@@ -123,8 +125,8 @@ def test_without_all_three_settings_every_message_is_skipped_with_the_reason(mis
         channel.send(MESSAGE)
 
 
-def test_a_wrong_sender_in_the_settings_turns_the_channel_off_and_says_so() -> None:
-    channel = channels_of(configured(twilio_whatsapp_from="factory"))["whatsapp"]
+def test_a_wrong_sender_in_the_settings_turns_the_channel_off_and_says_so(sqlite_database: Database, manual_clock: ManualClock) -> None:
+    channel = channels_of(configured(twilio_whatsapp_from="factory"), sqlite_database, manual_clock)["whatsapp"]
     assert isinstance(channel, NullChannel)
     assert "TWILIO_WHATSAPP_FROM 'factory'" in channel.reason
 
