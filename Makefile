@@ -75,6 +75,10 @@ bench: setup ## run every benchmark and print its figures as JSON (NAME=alert-la
 	@missed=0; for name in $(or $(NAME),$$($(BIN)/factoryops bench list)); do \
 		$(BIN)/factoryops bench "$$name" --json || missed=1; done; exit $$missed
 
+.PHONY: soak
+soak: setup services ## kill ingesters, loader, broker and database at random for 30 minutes (MINUTES=5), then look for every message
+	@$(PYTEST) -n 0 -s tests/ingest/test_soak.py --soak-minutes $(or $(MINUTES),30)
+
 .PHONY: docs
 docs: setup ## write the references of settings and commands, and .env.example, from the code
 	@$(BIN)/python scripts/document_settings.py

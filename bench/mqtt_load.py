@@ -1,6 +1,7 @@
-"""Publishes numbered messages as fast as the broker takes them, QoS 1: `python -m bench.mqtt_load PORT USER FIRST COUNT`.
+"""Publishes numbered messages, QoS 1: `python -m bench.mqtt_load PORT USER FIRST COUNT DEVICES PER_S`.
 
-Over a plain socket, because a client library would cost more than all that is measured. The password comes over standard input.
+As fast as the broker takes them when PER_S is 0. Over a plain socket, because a client library would cost more than all that is measured.
+The password comes over standard input.
 """
 
 import socket
@@ -11,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 SLUG: Final = "bench"
-DEVICES: Final = 200
 METRICS: Final = (
     '"voltage":%d.4,"current":3.%d,"power":%d.6,"spindle_temp":45.5,"vibration":0.0123,"rpm":12000,"load":77.%d,"energy":123456.789'
 )
@@ -25,17 +25,17 @@ def device_key(number: int) -> str:
     return f"D{number:04}"
 
 
-def payload(number: int, start: datetime) -> bytes:
-    """Message `number` with 8 metrics, about 180 bytes; its device time is `start` plus that many tenths of a millisecond."""
-    stamp = (start + timedelta(microseconds=100 * number)).strftime("%Y-%m-%dT%H:%M:%S.%f")
+def payload(number: int, moment: datetime) -> bytes:
+    """Message `number` with 8 metrics, about 180 bytes; `moment` is its device time."""
+    stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%f")
     digits = number % 1000
     return f'{{"timestamp":"{stamp}Z","metrics":{{{METRICS % (digits, digits % 10, digits, digits % 10)}}}}}'.encode()
 
 
-def publish_packet(number: int, mid: int, start: datetime) -> bytes:
+def publish_packet(number: int, mid: int, moment: datetime, devices: int) -> bytes:
     """A whole PUBLISH packet, QoS 1."""
-    topic = f"factories/{SLUG}/devices/{device_key(number % DEVICES)}/telemetry".encode()
-    body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", mid) + payload(number, start)
+    topic = f"factories/{SLUG}/devices/{device_key(number % devices)}/telemetry".encode()
+    body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", mid) + payload(number, moment)
     return b"\x32" + remaining_length(len(body)) + body
 
 
@@ -61,28 +61,72 @@ def connect(port: int, user: str, password: str, client_id: str) -> socket.socke
     return sock
 
 
-def send_all(sock: socket.socket, first: int, count: int, start: datetime) -> None:
+def send_all(sock: socket.socket, bursts: list[bytes], count: int) -> None:
     """Sends all messages, never more than WINDOW unconfirmed, and returns when the last one is confirmed."""
-    sent = confirmed = half = 0
-    while confirmed < count:
-        while sent < count and sent - confirmed < WINDOW:
-            end = min(count, sent + BURST)
-            sock.sendall(b"".join(publish_packet(first + n, n % 65_535 + 1, start) for n in range(sent, end)))
-            sent = end
-        # A confirmation is four bytes; what came in part is counted when it is complete.
-        half += len(sock.recv(65_536))
-        confirmed += half // 4
-        half %= 4
+    sent = 0
+    confirmations = Confirmations(sock)
+    while confirmations.number < count:
+        while sent < count and sent - confirmations.number < WINDOW:
+            sock.sendall(bursts[sent // BURST])
+            sent = min(count, sent + BURST)
+        confirmations.wait()
+
+
+def send_paced(sock: socket.socket, first: int, count: int, devices: int, per_s: float) -> None:
+    """Sends `per_s` messages a second, as far as WINDOW lets it, and returns when the last one is confirmed."""
+    start, began, sent = _start(first, count), time.monotonic(), 0
+    confirmations = Confirmations(sock)
+    while confirmations.number < count:
+        due = min(count, confirmations.number + WINDOW, int((time.monotonic() - began) * per_s) + 1)
+        if due > sent:
+            moments = ((n, start + timedelta(microseconds=int(n * 1e6 / per_s))) for n in range(sent, due))
+            sock.sendall(b"".join(publish_packet(first + n, n % 65_535 + 1, moment, devices) for n, moment in moments))
+            sent = due
+        if sent > confirmations.number:
+            confirmations.wait()
+        else:
+            time.sleep(0.002)
+
+
+def rendered(first: int, count: int, devices: int) -> list[bytes]:
+    """All messages, BURST a piece, made beforehand: it is not the making that is measured. Device time goes on by 0.1 ms a message."""
+    start = _start(first, count)
+    packets = [publish_packet(first + n, n % 65_535 + 1, start + timedelta(microseconds=100 * n), devices) for n in range(count)]
+    return [b"".join(packets[begin : begin + BURST]) for begin in range(0, count, BURST)]
+
+
+def _start(first: int, count: int) -> datetime:
+    # A process has its own microsecond: no two of them give a device the same moment twice.
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(microseconds=first // max(count, 1))
+
+
+class Confirmations:
+    """Counts what the broker confirms: four bytes a message."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self._half = sock, 0
+        self.number = 0
+
+    def wait(self) -> None:
+        """Waits for some. What came in part is counted when it is complete."""
+        self._half += len(self._sock.recv(65_536))
+        self.number += self._half // 4
+        self._half %= 4
 
 
 def main() -> None:
     """The program."""
-    port, user, first, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    port, user, first, count, devices = int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
+    per_s = float(sys.argv[6])
     sock = connect(port, user, sys.stdin.readline().strip(), f"load-{first}")
+    bursts = [] if per_s else rendered(first, count, devices)
     print("ready", flush=True)
     sys.stdin.readline()
     began = time.monotonic()
-    send_all(sock, first, count, datetime.now(UTC))
+    if per_s:
+        send_paced(sock, first, count, devices, per_s)
+    else:
+        send_all(sock, bursts, count)
     print(time.monotonic() - began, flush=True)
     sock.close()
 

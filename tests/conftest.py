@@ -12,6 +12,7 @@ from tests.helpers import NOT_RUN, require_services
 pytest_plugins = [
     "tests.fixtures.network",
     "tests.fixtures.postgres",
+    "tests.fixtures.object_store",
     "tests.fixtures.warehouse",
     "tests.fixtures.people",
     "tests.fixtures.two_plants",
@@ -40,6 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("required", "optional"),
         default="optional",
         help="what a missing program (mosquitto, PostgreSQL, Chromium) does to the tests that need it: fail them, or leave them out",
+    )
+    parser.addoption(
+        "--soak-minutes", type=float, default=0.0, help="how long tests/ingest/test_soak.py kills processes at random; 0: each of them once"
     )
 
 

@@ -7,10 +7,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
 
 from tests.helpers import REPOSITORY
 from tests.ingest.conftest import Plant
-from warehouse.settings import child_environment
+from warehouse.settings import Settings, child_environment
 
 BROKER = "from ingest.broker import run_broker as run"
 INGESTER = "from ingest.consumer import run_ingester as run"
@@ -27,13 +30,10 @@ run(settings)
 class Process:
     """One process that is started again as often as it is killed."""
 
-    def __init__(self, plant: Plant, work: str) -> None:
+    def __init__(self, plant: Plant, work: str, **settings: str) -> None:
         self._command = [sys.executable, "-c", _PROGRAM.format(work)]
         self._environment = child_environment(
-            FACTORYOPS_HOME=str(plant.settings.home),
-            MQTT_BROKER_PORT=str(plant.settings.mqtt_broker_port),
-            LOADER_INTERVAL_MS="200",
-            LOG_LEVEL="WARNING",
+            **environment_of(plant.settings), **{"LOADER_INTERVAL_MS": "200", "LOG_LEVEL": "WARNING"} | settings
         )
         self._log = (plant.settings.home / "processes.log").open("ab")
         self.kills = 0
@@ -44,10 +44,29 @@ class Process:
 
     def kill(self) -> None:
         """kill -9, and start again at once."""
+        self.kill_for_good()
+        self._running = self._start()
+
+    def kill_for_good(self) -> None:
+        """kill -9 only."""
         self._running.send_signal(signal.SIGKILL)
         self._running.wait()
         self.kills += 1
+
+    def start_again(self) -> None:
+        """Starts it after `kill_for_good`."""
         self._running = self._start()
+
+    @property
+    def is_running(self) -> bool:
+        """False once it ended, by itself or killed."""
+        return self._running.poll() is None
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory that it had so far."""
+        line = next(line for line in Path(f"/proc/{self._running.pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL when that does not help within 20 s."""
@@ -58,6 +77,15 @@ class Process:
             self._running.kill()
             self._running.wait()
         self._log.close()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The settings of a test as the environment of a process; what it did not set is left out."""
+    found: dict[str, str] = {}
+    for name in settings.model_fields_set - {"jwt_secret_key", "loader_interval_ms", "log_level"}:
+        value = getattr(settings, name)
+        found[name.upper()] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    return found
 
 
 @contextmanager
