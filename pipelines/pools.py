@@ -14,12 +14,14 @@ LIMITS: Final = {
 _written: set[str] = set()
 
 
-def ensure_pools(instance: dg.DagsterInstance) -> None:
+def ensure_pools(context: dg.SensorEvaluationContext) -> None:
     """Writes the limits once a process and instance. Writing them again changes nothing."""
-    storage = instance.event_log_storage
-    identity = str(instance.root_directory)
-    if identity in _written or not storage.supports_global_concurrency_limits:
+    identity = str(context.instance_ref)
+    if identity in _written:
         return
-    for pool, limit in LIMITS.items():
-        storage.set_concurrency_slots(pool, limit)
+    # Only now: opening the instance costs more than a tick does.
+    storage = context.instance.event_log_storage
+    if storage.supports_global_concurrency_limits:
+        for pool, limit in LIMITS.items():
+            storage.set_concurrency_slots(pool, limit)
     _written.add(identity)

@@ -43,7 +43,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 def test_pools_have_their_limits_however_often_they_are_written(instance: dg.DagsterInstance) -> None:
     for _ in range(2):
-        pools.ensure_pools(instance)
+        pools.ensure_pools(dg.build_sensor_context(instance=instance))
         pools._written.clear()
     limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
     assert limits == pools.LIMITS
@@ -54,9 +54,14 @@ def test_a_tick_that_is_told_to_stop_ends_at_once_with_a_status_line(
 ) -> None:
     monkeypatch.setattr(stopping.STOP, "is_set", lambda: True)
     installation = Installation(settings.model_copy(update={"database_url": sqlite_database.url}), sqlite_database, lake)
-    context = dg.build_sensor_context(instance=instance, resources={"installation": installation})
-    result = sensors.evaluator_sensor("probe", 0)(context)
+    context = dg.build_sensor_context(instance=instance)
+    result = sensors.evaluator_sensor("probe", 0, lambda: installation)(context)
     assert isinstance(result, dg.SensorResult)
     assert result.cursor == "0"
     assert "0 batches, 0 alerts" in str(result.skip_reason)
     assert standby.NAME not in {thread.name for thread in standby.threading.enumerate()}
+
+
+def test_draining_sensors_ask_dagster_for_no_resource() -> None:
+    # With one, Dagster opens its databases at each tick.
+    assert {name for sensor in sensors.SENSORS for name in sensor.required_resource_keys} == set()
