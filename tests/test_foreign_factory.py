@@ -14,6 +14,7 @@ from api.app import create_app
 from api.dependencies import SESSION_COOKIE
 from assets.reporting.run import save
 from dashboards import resources
+from tests.alert_work import add_alert_work
 from tests.dashboards.conftest import Pages, words
 from tests.fixtures.two_plants import Plant, TwoPlants
 from warehouse import reports
@@ -35,9 +36,16 @@ def seen_pages(seen_plants: TwoPlants, monkeypatch: pytest.MonkeyPatch) -> Itera
 def foreign_query(plant: Plant) -> dict[str, str]:
     """Every parameter that any page takes from its address, with values of another factory."""
     active, resolved = plant.alerts
-    return {"device": plant.hot, "machine": plant.hot, "alert": str(active), "area": "South hall", "q": plant.hot, "status": "all"} | {
-        "other": str(resolved)
-    }
+    return {
+        "device": plant.hot,
+        "machine": plant.hot,
+        "id": str(active),
+        "tab": "quality",
+        "alert": str(active),
+        "area": "South hall",
+        "q": plant.hot,
+        "status": "all",
+    } | {"other": str(resolved)}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -57,11 +65,11 @@ def test_a_page_asked_for_with_foreign_ids_shows_nothing_of_them(seen_pages: Pag
     assert not FOREIGN.search(said)
 
 
-@pytest.mark.parametrize(("view", "name"), [("machine", "device"), ("alerts", "alert")])
+@pytest.mark.parametrize(("view", "name"), [("machine", "device"), ("alerts", "id")])
 def test_a_foreign_thing_and_one_that_never_was_look_the_same(seen_pages: Pages, view: str, name: str) -> None:
     foreign = foreign_query(seen_pages.plants.south)[name]
     one = words(seen_pages.open(seen_pages.plants.north, view, **{name: foreign}))
-    other = words(seen_pages.open(seen_pages.plants.north, view, **{name: "9999" if name == "alert" else "never-was"}))
+    other = words(seen_pages.open(seen_pages.plants.north, view, **{name: "9999" if name == "id" else "never-was"}))
     assert one == other
     assert "There is no such" in one
 
@@ -95,9 +103,22 @@ def _each_has_a_report(seen_plants: TwoPlants) -> None:
         REPORTS[who.factory_id] = row.id
 
 
+ALERT_WORK: dict[int, dict[str, int]] = {}
+"""Ids of a silence, an escalation chain, a webhook and an undelivered message, by factory."""
+
+
+@pytest.fixture(autouse=True)
+def _each_has_alert_work(seen_plants: TwoPlants) -> None:
+    if ALERT_WORK:
+        return
+    for plant in (seen_plants.north, seen_plants.south):
+        ALERT_WORK[plant.person.factory_id] = add_alert_work(seen_plants, plant)
+
+
 def filled(path: str, plant: Plant) -> str:
     """The path with ids of a plant in it; fails for a kind of id that this test does not know."""
     ids = {"device_id": plant.devices[plant.hot], "alert_id": plant.alerts[0], "report_id": report_of(plant), "kind": "json"}
+    ids |= ALERT_WORK[plant.person.factory_id]
     return re.sub(r"\{(\w+)\}", lambda match: str(ids[match[1]]), path)
 
 

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from api.schemas.common import Moment, Schema
 
+LONGEST_COMMENT = 1000
+
 
 class AlertOut(Schema):
     """One alert."""
@@ -15,9 +17,20 @@ class AlertOut(Schema):
     rule_name: str
     device_id: int
     device_name: str
+    status: str
+    """`triggered`, `acknowledged` or `resolved`."""
     triggered_at: Moment
     acknowledged_at: Moment | None
+    acknowledged_by: str | None
+    assigned_to_id: int | None
+    assigned_to: str | None
+    cleared_at: Moment | None
     resolved_at: Moment | None
+    resolved_by: str | None
+    is_resolved_automatically: bool
+    is_silenced: bool
+    repeat_count: int
+    last_raised_at: Moment | None
     severity: str
     message: str
     telemetry_snapshot: dict[str, Any]
@@ -26,7 +39,26 @@ class AlertOut(Schema):
 class Resolve(Schema):
     """Why the alert is over; may be left out."""
 
-    comment: str | None = Field(default=None, max_length=1000)
+    comment: str | None = Field(default=None, max_length=LONGEST_COMMENT)
+
+
+class Acknowledge(Schema):
+    """What to tell the others; may be left out."""
+
+    comment: str | None = Field(default=None, max_length=LONGEST_COMMENT)
+
+
+class Assign(Schema):
+    """Who is responsible from now on; null: nobody."""
+
+    assignee_id: int | None = Field(ge=1, le=2**31 - 1)
+    comment: str | None = Field(default=None, max_length=LONGEST_COMMENT)
+
+
+class Comment(Schema):
+    """A line of the alert's thread."""
+
+    comment: str = Field(min_length=1, max_length=LONGEST_COMMENT)
 
 
 class Resolved(Schema):
@@ -34,3 +66,14 @@ class Resolved(Schema):
 
     id: int
     resolved_at: Moment
+
+
+class HistoryOut(Schema):
+    """One line of an alert's history."""
+
+    kind: str
+    happened_at: Moment
+    person: str | None
+    """null: the system itself."""
+    comment: str | None
+    details: dict[str, Any]

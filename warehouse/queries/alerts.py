@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, case, func, or_, select
 
 from warehouse.db import Database
 from warehouse.errors import NotFoundError
-from warehouse.models.alerting import SEVERITIES, Alert, Rule
+from warehouse.models.alerting import SEVERITIES, Alert, AlertEvent, Rule
 from warehouse.models.devices import Device
 from warehouse.models.people import User
 from warehouse.tenancy import tenant_session
@@ -40,6 +40,13 @@ class AlertRow:
     resolution_comment: str
     telemetry_snapshot: dict[str, Any]
     notification_sent: bool
+    repeat_count: int = 0
+    last_raised_at: datetime | None = None
+    cleared_at: datetime | None = None
+    assigned_to: str = ""
+    assigned_to_id: int | None = None
+    is_silenced: bool = False
+    is_resolved_automatically: bool = False
 
     @property
     def status(self) -> str:
@@ -92,6 +99,37 @@ def find_alert(db: Database, factory_id: int, alert_id: int) -> AlertRow:
         message = f"there is no alert {alert_id} in this factory"
         raise NotFoundError(message, noun="alert", key=alert_id)
     return _row(row[0], row[1], row[2], names)
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One line of an alert's history."""
+
+    kind: str
+    """One of `warehouse.models.alerting.EVENT_KINDS`."""
+    happened_at: datetime
+    person: str
+    """Empty: the system itself."""
+    comment: str
+    details: dict[str, Any]
+
+
+def alert_history(db: Database, factory_id: int, alert_id: int) -> list[HistoryLine]:
+    """What happened to an alert, in order. Raises NotFoundError, also for alerts of other factories."""
+    with tenant_session(db, factory_id) as session:
+        if session.scalar(select(Alert.id).where(Alert.id == alert_id)) is None:
+            raise NotFoundError(f"there is no alert {alert_id} in this factory", noun="alert", key=alert_id)
+        names = {user.id: user.name or user.email for user in session.scalars(select(User))}
+        question = select(AlertEvent).where(AlertEvent.alert_id == alert_id).order_by(AlertEvent.happened_at, AlertEvent.id)
+        return [_line(event, names) for event in session.scalars(question)]
+
+
+def _line(event: AlertEvent, names: dict[int, str]) -> HistoryLine:
+    details = dict(event.details or {})
+    for key, name in (("assignee_id", "assignee"), ("to_user_id", "to")):
+        if isinstance(details.get(key), int):
+            details[name] = names.get(details[key], "")
+    return HistoryLine(event.kind, event.happened_at, names.get(event.user_id or 0, ""), event.comment or "", details)
 
 
 def active_counts(db: Database, factory_id: int) -> dict[int, dict[str, int]]:
@@ -154,4 +192,11 @@ def _row(alert: Alert, rule: Rule, device: Device, names: dict[int, str]) -> Ale
         resolution_comment=alert.resolution_comment or "",
         telemetry_snapshot=alert.telemetry_snapshot or {},
         notification_sent=alert.notification_sent,
+        repeat_count=alert.repeat_count,
+        last_raised_at=alert.last_raised_at,
+        cleared_at=alert.cleared_at,
+        assigned_to=names.get(alert.assigned_to or 0, ""),
+        assigned_to_id=alert.assigned_to,
+        is_silenced=alert.is_silenced,
+        is_resolved_automatically=alert.is_resolved_automatically,
     )
