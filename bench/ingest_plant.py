@@ -125,6 +125,14 @@ class IngestPlant:
             process.communicate()
         return seconds, used_s
 
+    @property
+    def broker_pid(self) -> int:
+        """Process id of mosquitto."""
+        process = self._broker and self._broker._process  # noqa: SLF001  # nobody else needs it
+        if not process:
+            raise RuntimeError("the broker was not started")
+        return process.pid
+
     def landed(self) -> int:
         """Messages that have landed."""
         with system_session(self.db, "count in a benchmark") as session:
@@ -285,11 +293,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def measured(plant: IngestPlant, messages: int, progress: Callable[[str], None], timeout_s: float = 600) -> dict[str, Any]:
-    """Publishes as fast as the broker takes it, and gives rates, lag of the lake, CPU and memory."""
+def measured(
+    plant: IngestPlant, messages: int, progress: Callable[[str], None], per_s: float = 0.0, timeout_s: float = 600
+) -> dict[str, Any]:
+    """Publishes `per_s` messages a second, or as fast as the broker takes them; gives rates, lag of the lake, CPU and memory."""
     with started(plant), LagWatch(plant) as watch:
-        loads = plant.loads(messages)
+        loads = plant.loads(messages, per_s)
         before = {name: cpu_s(process.pid) for name, process in plant.ours.items()}
+        broker_before_s = cpu_s(plant.broker_pid)
         already, began = plant.landed(), time.monotonic()
         for load in loads:
             say(load, "go")
@@ -306,8 +317,11 @@ def measured(plant: IngestPlant, messages: int, progress: Callable[[str], None],
             "lake_behind_at_the_end_s": round(loaded_s - landed_s, 2),
             "lake_lag_most_s": round(max(watch.lags_s, default=0.0), 2),
             **process_figures(plant, before, messages),
+            "broker_cpu_us_per_msg": round((cpu_s(plant.broker_pid) - broker_before_s) / messages * 1e6, 1),
         }
-        figures["published_msg_per_s"] = round(messages / max(float(load.communicate()[0]) for load in loads))
+        told = [[float(number) for number in load.communicate()[0].split()] for load in loads]
+        figures["published_msg_per_s"] = round(messages / max(seconds for seconds, _ in told))
+        figures["publishers_cpu_us_per_msg"] = round(sum(used_s for _, used_s in told) / messages * 1e6, 1)
     return figures
 
 

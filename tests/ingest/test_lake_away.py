@@ -1,4 +1,7 @@
-"""The lake is away (its folder moved): messages land and live values move on; when it is back, history catches up and nothing is lost."""
+"""The lake is away (its folder moved): messages land, live values move on, rules alert, and /health says what is wrong.
+
+When it is back, history catches up and nothing is lost.
+"""
 
 import json
 import threading
@@ -9,12 +12,17 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
+from factoryops.health import examine
+from rules.evaluation import Evaluator
 from tests.helpers import wait_until
 from tests.ingest.conftest import Machine, Plant
 from tests.ingest.processes import INGESTER, LOADER, processes
 from tests.ingest.test_crash_recovery import is_subscribed
+from warehouse.clock import SystemClock
 from warehouse.heartbeat import heartbeats
+from warehouse.installation import Installation
 from warehouse.lake import Lake
+from warehouse.models.alerting import Rule
 from warehouse.models.devices import LatestValue
 from warehouse.models.streams import LandingBatch
 from warehouse.tenancy import system_session
@@ -40,6 +48,8 @@ def test_ingest_goes_on_and_history_catches_up(plant: Plant, machine: Callable[.
         time.sleep(away_s)
         assert _newest(plant) > gone_at + PER_S * away_s / 2
         wait_until(lambda: any(beat.name == "loader" and beat.problem for beat in heartbeats(plant.db)), 60, "the loader says why it waits")
+        _alerts_go_on(plant)
+        _is_degraded(plant)
         assert not folder.exists()
         folder.with_name("moved").rename(folder)
 
@@ -52,6 +62,25 @@ def test_ingest_goes_on_and_history_catches_up(plant: Plant, machine: Callable[.
         lake.close()
         with system_session(plant.db, "read in a test") as session:
             assert session.scalar(select(func.sum(LandingBatch.message_count))) == sender.sent
+
+
+def _alerts_go_on(plant: Plant) -> None:
+    """A rule that is made only now, so that what it raises is of this time."""
+    with system_session(plant.db, "add a rule in a test", write=True) as session:
+        condition = {"parameter": "n", "operator": "gt", "threshold": 0}
+        session.add(Rule(factory_id=1, name="Always", scope="global", severity="high", conditions=condition, cooldown_minutes=0))
+    evaluator = Evaluator(plant.db, app_url="", clock=SystemClock())
+    wait_until(lambda: evaluator.step().alerts > 0, 20, "an alert is raised while the lake is away")
+
+
+def _is_degraded(plant: Plant) -> None:
+    installation = Installation.open(plant.settings)
+    report = examine(installation)
+    installation.close()
+    assert report.status == "degraded"
+    assert report.dependencies["lake"] == "cannot be reached; ingest and alerts go on"
+    assert "away" in report.dependencies["loader"]
+    assert report.figures["landing_log_bytes"] > 0
 
 
 class Sender:

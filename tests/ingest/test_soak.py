@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ingest.broker import Mosquitto
-from tests.fixtures.postgres import Server, create_database, running_server, sqlalchemy_url
-from tests.helpers import free_port, wait_until
-from tests.ingest.conftest import Plant, add_devices
+from tests.fixtures.postgres import Server, running_server
+from tests.helpers import wait_until
+from tests.ingest.conftest import Plant
+from tests.ingest.grown import grown_plant
 from tests.ingest.numbered import NumberedMachine, audit
 from tests.ingest.processes import INGESTER, LOADER, Process
-from warehouse.db import Database
 from warehouse.heartbeat import heartbeats
 from warehouse.lake import Lake
 from warehouse.settings import Settings
@@ -35,19 +35,9 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def plant(settings: Settings, server: Server) -> Iterator[Plant]:
-    """An installation whose database and catalog are in that server."""
-    settings.home.mkdir(parents=True)
-    update = {
-        "database_url": sqlalchemy_url(create_database(server.url)),
-        "lake_catalog_url": create_database(server.url),
-        "mqtt_broker_port": free_port(),
-        "mqtt_shared_group": "ingest",
-    }
-    grown = settings.model_copy(update=update)
-    db = Database(grown.operational_url)
-    db.migrate()
-    yield Plant(grown, db, add_devices(db, *DEVICES))
-    db.dispose()
+    made = grown_plant(settings, server, *DEVICES)
+    yield made
+    made.db.dispose()
 
 
 @pytest.mark.slow
