@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from factoryops import key_commands, report_commands
+from factoryops import import_commands, key_commands, report_commands
 from warehouse.errors import FactoryOpsError
 
 
@@ -40,6 +40,8 @@ Home = Annotated[
 
 app.add_typer(report_commands.app, name="report")
 app.add_typer(key_commands.app, name="keys")
+app.add_typer(import_commands.app, name="import")
+app.command()(import_commands.backfill)
 
 
 @app.callback()

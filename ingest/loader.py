@@ -24,10 +24,10 @@ from warehouse import heartbeat, landing, metrics
 from warehouse.clock import Clock, SystemClock
 from warehouse.db import Database
 from warehouse.disk import disk_problem
-from warehouse.errors import LakeBusyError, LeaseLostError
+from warehouse.errors import BackfilledError, LakeBusyError, LeaseLostError
 from warehouse.heartbeat import Heartbeat
 from warehouse.housekeeping import trim_some
-from warehouse.lake import Lake
+from warehouse.lake import BACKFILL, Lake
 from warehouse.models.devices import LatestValue
 from warehouse.readings import KEY, WATERMARKS, DeduplicationState, deduplicate, learn, unknown
 from warehouse.settings import Settings
@@ -58,6 +58,8 @@ class Loader:
         self._unsure: tuple[int, DeduplicationState] | None = None
         """What a commit would have led to of which we do not know whether it happened."""
         self._known_position = 0
+        self._backfills: int | None = None
+        """How many loads of history files had come when the state was begun; None before."""
 
     @property
     def position(self) -> int:
@@ -79,7 +81,11 @@ class Loader:
         found = deduplicate(self._learned(readings), readings)
         late = found.late.join(self._lake.existing_keys(found.late), on=KEY, how="anti", maintain_order="left")
         fresh = pl.concat([found.fresh, late]) if late.height else found.fresh
-        self._append(fresh, position, batches[-1].position, found.state)
+        try:
+            self._append(fresh, position, batches[-1].position, found.state)
+        except BackfilledError:
+            self._unsure, self._state, self._backfills = None, unknown(), None
+            return True
         self._count(batches, fresh.height, readings.height, found.late.height, time.perf_counter() - began)
         return is_full
 
@@ -91,7 +97,10 @@ class Loader:
             # The commit had happened after all.
             self._state = self._unsure[1]
         elif position != self._known_position:
-            self._state = unknown()
+            self._state, self._backfills = unknown(), None
+        if self._backfills is None:
+            # Before anything is learned of the lake: one that comes in between is noticed.
+            self._backfills = self._lake.loader_position(BACKFILL)
         self._unsure = None
         self._position = self._known_position = position
         return position
@@ -136,7 +145,7 @@ class Loader:
 
     def _append(self, fresh: pl.DataFrame, position: int, new_position: int, state: DeduplicationState) -> None:
         self._position, self._unsure = None, (new_position, state)
-        self._lake.append(fresh, loader=(SHARD, new_position), after=position)
+        self._lake.append(fresh, loader=(SHARD, new_position), after=position, backfills=self._backfills)
         self._position, self._unsure, self._state = new_position, None, state
         self._known_position = new_position
 

@@ -49,3 +49,7 @@ class LakeBusyError(RetryableError):
 
 class LeaseLostError(RetryableError):
     """Another process holds the lease, or the cursor moved under us; nothing was written."""
+
+
+class BackfilledError(RetryableError):
+    """A history file came into the lake since its contents were looked at; nothing was written."""

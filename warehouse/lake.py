@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from polars import selectors
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from warehouse.errors import LakeBusyError, LeaseLostError, TenancyError
+from warehouse.errors import BackfilledError, LakeBusyError, LeaseLostError, TenancyError
 from warehouse.extensions import extension_file
 from warehouse.lake_upgrade import upgrade_tables
 from warehouse.marks import add_marks, marks_of
@@ -32,6 +32,8 @@ READ_RETRY_S: Final = 5
 # Fewer rows than this go into the catalog instead of a tiny file of their own; the maintenance job writes them out.
 INLINE_ROWS: Final = 200
 MARKER: Final = ".factoryops-lake"
+BACKFILL: Final = "backfill"
+"""The shard under which history files count their transactions: whoever remembers what the lake holds must forget it when one came."""
 _AWAY: Final = (
     duckdb.IOException,
     duckdb.TransactionException,
@@ -112,11 +114,14 @@ class Lake:
             self._check_in_place()
             yield cursor
 
-    def append(self, readings: pl.DataFrame, loader: tuple[str, int] | None = None, *, after: int | None = None) -> None:
+    def append(
+        self, readings: pl.DataFrame, loader: tuple[str, int] | None = None, *, after: int | None = None, backfills: int | None = None
+    ) -> None:
         """Adds READINGS in one transaction with the loader's cursor (shard, position). Does not look for repeats.
 
         Marks the hours whose rollups they change (`warehouse.marks`). The moment of receipt is kept to the millisecond.
         With `after`, raises LeaseLostError and writes nothing when the cursor does not stand there: another loader was at work.
+        With `backfills`, raises BackfilledError and writes nothing when a history file came since: there were so many before.
         """
         accepted = readings if readings.schema == READINGS else readings.select(READINGS.names()).cast(READINGS)
         delay_ms = (pl.col("received_at") - pl.col("ts")).dt.total_milliseconds().alias("delay_ms")
@@ -124,7 +129,7 @@ class Lake:
         stored, marks = accepted.select(READINGS.names()[:-1]).with_columns(accepted.select(delay_ms)), marks_of(accepted)
         with self.writer() as cursor:
             if loader is not None and after is not None:
-                _require_position(cursor, loader[0], after)
+                _require_positions(cursor, loader[0], after, backfills)
             if accepted.height:
                 cursor.register("incoming", stored.to_arrow())
                 cursor.execute(f"INSERT INTO {LAKE}.{TELEMETRY} SELECT * FROM incoming")
@@ -353,8 +358,11 @@ def _position(cursor: duckdb.DuckDBPyConnection, shard: str) -> int:
     return int(found[0][0] or 0)
 
 
-def _require_position(cursor: duckdb.DuckDBPyConnection, shard: str, expected: int) -> None:
-    position = _position(cursor, shard)
+def _require_positions(cursor: duckdb.DuckDBPyConnection, shard: str, expected: int, backfills: int | None) -> None:
+    found = dict(cursor.execute(f"SELECT shard, max(position) FROM {LAKE}.{LOADER_PROGRESS} GROUP BY shard").fetchall())
+    position = int(found.get(shard) or 0)
     if position != expected:
         message = f"the loader's cursor of shard {shard} stands at {position} and not at {expected}: another loader moved it"
         raise LeaseLostError(message, shard=shard, expected_position=expected)
+    if backfills is not None and int(found.get(BACKFILL) or 0) != backfills:
+        raise BackfilledError("a history file was added to the lake meanwhile: look again for what is there already")

@@ -27,6 +27,8 @@ class Device(OwnedByFactory, Base):
     region: Mapped[str | None] = mapped_column(String(255))
     api_key: Mapped[str | None] = mapped_column(String(255))
     """Hash of the key with which the machine signs in to the broker, in mosquitto's password-file form."""
+    importance: Mapped[float] = mapped_column(default=1.0, server_default="1")
+    """What the machine weighs in its factory's health score: 2 counts double, 0 not at all."""
     is_active: Mapped[bool] = mapped_column(default=True)
     last_seen: Mapped[datetime | None]
     """When the newest message arrived (receive time, not the machine's clock)."""

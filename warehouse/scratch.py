@@ -1,0 +1,33 @@
+"""A DuckDB of its own in memory, to read files with: it knows nothing of the lake and fetches nothing from the network."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+
+@contextmanager
+def scratch(timezone: str = "UTC", *, threads: int = 2, memory_limit: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that takes times without an offset as those of `timezone` (IANA); closed at the end."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "threads": threads,
+        "memory_limit": memory_limit,
+    }
+    connection = duckdb.connect(config=config)
+    try:
+        connection.execute(f"SET TimeZone = {literal(timezone)}")
+        yield connection
+    finally:
+        connection.close()
+
+
+def literal(text: str) -> str:
+    """A text as SQL takes it; pure."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A column's name as SQL takes it; pure."""
+    return '"' + name.replace('"', '""') + '"'
