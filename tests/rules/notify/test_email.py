@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.notify.channels import Message
+from rules.notify.channels import Message, ServiceAwayError
 from rules.notify.email import MailFolderChannel, SmtpChannel, email_channel
 from tests.fixtures.mail import SmtpServer
 from tests.helpers import free_port
@@ -91,6 +91,41 @@ def test_a_server_that_refuses_for_good_is_believed(smtp_server: SmtpServer, cha
     smtp_server.refuse_with = "550 no such person here"
     with pytest.raises(PermanentError, match="answered 550 no such person here"):
         channel.send(MESSAGE)
+
+
+def test_a_server_that_takes_longer_than_the_timeout_may_be_faster_later(smtp_server: SmtpServer) -> None:
+    channel = SmtpChannel(smtp(smtp_server.host, smtp_server.port), timeout_s=0.2)
+    smtp_server.delay_s = 0.6
+    with pytest.raises(ServiceAwayError, match="did not take the mail"):
+        channel.send(MESSAGE)
+    smtp_server.delay_s = 0
+    channel.send(MESSAGE)
+    channel.close()
+    # The slow one may have been kept after all: both are the same mail by their Message-ID.
+    assert len({mail.message["Message-ID"] for mail in smtp_server.mails}) == 1
+
+
+def test_a_connection_that_drops_in_the_middle_of_a_mail_is_opened_again(smtp_server: SmtpServer, channel: SmtpChannel) -> None:
+    smtp_server.drops = 1
+    with pytest.raises(ServiceAwayError):
+        channel.send(MESSAGE)
+    channel.send(MESSAGE)
+    assert len(smtp_server.mails) == 1
+
+
+def test_the_outbox_brings_a_mail_through_a_refusal_a_dropped_and_a_slow_connection(
+    sqlite_database: Database, manual_clock: ManualClock, smtp_server: SmtpServer
+) -> None:
+    alert = raise_alert(sqlite_database, manual_clock, "anna@plant.example")
+    channel = SmtpChannel(smtp(smtp_server.host, smtp_server.port), timeout_s=0.3)
+    box = outbox(sqlite_database, manual_clock, channel)
+    for trouble in ({"drops": 1}, {"delay_s": 0.6}, {}):
+        for name, value in {"drops": 0, "delay_s": 0.0, "refuse_with": None, **trouble}.items():
+            setattr(smtp_server, name, value)
+        manual_clock.set(max(manual_clock.now(), only(sqlite_database).next_attempt_at))
+        status = box.send_next()
+    channel.close()
+    assert (status, only(sqlite_database).attempts, is_sent(sqlite_database, alert)) == ("sent", 3, True)
 
 
 def test_a_server_that_is_away_may_come_back() -> None:

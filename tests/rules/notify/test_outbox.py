@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete
 
-from rules.notify.channels import Message, NullChannel
-from rules.notify.outbox import CLAIM, JITTER, PAUSES_S, Outbox, run_outbox_tick
+from rules.evaluation import Evaluator
+from rules.notify.channels import Message, NullChannel, ServiceAwayError, TooManyRequestsError
+from rules.notify.followup import FollowUp
+from rules.notify.outbox import CLAIM, HELD_FOR, JITTER, PAUSES_S, PAUSES_WHILE_AWAY_S, TRIES_WHILE_AWAY, Outbox, run_outbox_tick
 from tests.helpers import wait_until
-from tests.rules.installation import notifications
+from tests.rules.installation import add_device, add_factory, add_rule, add_user, alerts, land, notifications, readings
 from tests.rules.notify.waiting import is_sent, only, outbox, raise_alert
 from warehouse.clock import ManualClock, SystemClock
 from warehouse.db import Database
@@ -178,6 +180,52 @@ def test_a_message_whose_alert_was_deleted_while_it_was_sent_breaks_nothing(data
 
     assert outbox(database, manual_clock, Slow()).send_next() == "sent"
     assert notifications(database) == []
+
+
+def test_a_service_that_is_away_is_tried_for_half_an_hour(sqlite_database: Database, manual_clock: ManualClock) -> None:
+    raise_alert(sqlite_database, manual_clock, "anna@plant.example")
+    box = outbox(sqlite_database, manual_clock, Postman([ServiceAwayError("away")] * (TRIES_WHILE_AWAY - 1)))
+    began, found = manual_clock.now(), []
+    while only(sqlite_database).status == "pending":
+        found.append(box.send_next())
+        manual_clock.set(only(sqlite_database).next_attempt_at)
+    assert found == ["pending"] * (TRIES_WHILE_AWAY - 1) + ["sent"]
+    sent_at = only(sqlite_database).sent_at
+    assert sent_at is not None
+    assert sent_at - began == timedelta(seconds=sum(PAUSES_WHILE_AWAY_S))
+    assert timedelta(minutes=30) < sent_at - began < timedelta(minutes=40)
+
+
+def test_a_service_that_is_away_for_longer_ends_in_the_dead_letters(sqlite_database: Database, manual_clock: ManualClock) -> None:
+    raise_alert(sqlite_database, manual_clock, "anna@plant.example")
+    box = outbox(sqlite_database, manual_clock, Postman([ServiceAwayError("away")] * TRIES_WHILE_AWAY))
+    for _ in range(TRIES_WHILE_AWAY):
+        box.send_next()
+        manual_clock.advance(timedelta(minutes=20))
+    assert (only(sqlite_database).status, only(sqlite_database).last_error) == ("failed", "away")
+
+
+def test_a_service_that_says_how_long_to_wait_is_given_that_time(sqlite_database: Database, manual_clock: ManualClock) -> None:
+    raise_alert(sqlite_database, manual_clock, "anna@plant.example")
+    outbox(sqlite_database, manual_clock, Postman([TooManyRequestsError("busy", retry_after_s=90)])).send_next()
+    assert only(sqlite_database).next_attempt_at - manual_clock.now() == timedelta(seconds=90)
+
+
+def test_who_gets_too_many_messages_gets_the_rest_together_each_minute(sqlite_database: Database, manual_clock: ManualClock) -> None:
+    db, postman = sqlite_database, Postman()
+    factory = add_factory(db)
+    devices = [add_device(db, factory, f"M{number:02}") for number in range(8)]
+    add_rule(db, factory)
+    add_user(db, factory, "anna@plant.example")
+    land(db, *(readings(factory, device, [(0, {"spindle_temp": 85})]) for device in devices))
+    Evaluator(db, app_url="http://factory.example", clock=manual_clock).step()
+    box = Outbox(db, {"email": postman}, manual_clock, most_per_window=3)
+    assert [box.send_next() for _ in range(9)] == ["sent"] * 3 + ["held"] * 5 + [None]
+    manual_clock.advance(HELD_FOR)
+    FollowUp(db, manual_clock, "http://factory.example").run()
+    assert [box.send_next(), box.send_next()] == ["sent", None]
+    assert postman.messages[-1].subject == "FactoryOps Alerts - 5 alerts: 5 critical"
+    assert [alert.notification_sent for alert in alerts(db)] == [True] * 8
 
 
 @pytest.mark.slow
