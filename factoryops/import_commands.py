@@ -119,11 +119,9 @@ def _import(take: Any, source: str, factory: str, table: str, selector: str, hea
 
 
 def _source(location: str, table: str, selector: str, header_file: Path | None) -> Any:
-    from ingest.sources.rows import RowSource
+    from ingest.sources.rows import RowSource, headers_in
 
-    lines = header_file.read_text(encoding="utf-8").splitlines() if header_file else []
-    headers = dict(line.split(":", 1) for line in lines if ":" in line)
-    return RowSource(location, table, selector, {name.strip(): value.strip() for name, value in headers.items()})
+    return RowSource(location, table, selector, headers_in(header_file) if header_file else {})
 
 
 def _named(pairs: list[str] | None) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets import health, reports, rollups
+from assets import health, imports, reports, rollups
 from pipelines.checks import CHECKS
 from pipelines.jobs import JOBS
 from pipelines.resources import RESOURCES
@@ -12,6 +12,7 @@ from pipelines.sensors import SENSORS
 defs = dg.Definitions.merge(
     health.defs,
     rollups.defs,
+    imports.defs,
     reports.defs,
     dg.Definitions(jobs=JOBS, schedules=SCHEDULES, sensors=SENSORS, asset_checks=CHECKS, resources=RESOURCES),
 )

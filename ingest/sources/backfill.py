@@ -8,7 +8,7 @@ the newest time that the lake can hold. Killed anywhere, the same file again add
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -68,9 +68,21 @@ class _Known:
     """What the factory has of machines and parameters."""
 
     devices: dict[str, int]
-    parameters: set[tuple[int, str]]
-    texts: set[tuple[int, str]]
+    parameters: dict[tuple[int, str], str]
+    """Their types, by device id and name."""
     counts: dict[int, int]
+    """Parameters a device."""
+
+    @property
+    def texts(self) -> list[tuple[int, str]]:
+        """The parameters that are texts."""
+        return [key for key, data_type in self.parameters.items() if data_type == "string"]
+
+    def learn(self, types: Mapping[tuple[int, str], str]) -> None:
+        """Notes types that were stored."""
+        for device_id, _ in types.keys() - self.parameters.keys():
+            self.counts[device_id] = self.counts.get(device_id, 0) + 1
+        self.parameters.update(types)
 
 
 def backfill(
@@ -117,13 +129,10 @@ def _resource(file: HistoryFile, result: BackfillResult, progress: Progress) -> 
 def _known(db: Database, factory_id: int) -> _Known:
     with tenant_session(db, factory_id) as session:
         devices = {device.device_key: device.id for device in session.scalars(select(Device)).all()}
-        found = session.scalars(select(DeviceParameter)).all()
-        parameters = {(row.device_id, row.parameter_key) for row in found}
-        texts = {(row.device_id, row.parameter_key) for row in found if row.data_type == "string"}
-    counts: dict[int, int] = {}
-    for device_id, _ in parameters:
-        counts[device_id] = counts.get(device_id, 0) + 1
-    return _Known(devices, parameters, texts, counts)
+        found = {(row.device_id, row.parameter_key): row.data_type for row in session.scalars(select(DeviceParameter)).all()}
+    known = _Known(devices, {}, {})
+    known.learn(found)
+    return known
 
 
 def _oldest(installation: Installation, factory_id: int, now: datetime) -> datetime:
@@ -158,7 +167,7 @@ def _write_windows(
 
 def _fit(readings: pl.DataFrame, known: _Known, result: BackfillResult, now: datetime) -> pl.DataFrame:
     """Without those of parameters that are too many for their machine."""
-    refused = discover(latest.newest(readings), known.parameters, known.counts, now).refused
+    refused = discover(_samples(readings), known.parameters, known.counts, now).refused
     if not refused:
         return readings
     surplus = pl.DataFrame(refused, schema={"device_id": pl.Int32, "parameter": pl.String}, orient="row")
@@ -168,20 +177,24 @@ def _fit(readings: pl.DataFrame, known: _Known, result: BackfillResult, now: dat
     return fit
 
 
+def _samples(readings: pl.DataFrame) -> pl.DataFrame:
+    """One reading of each machine's parameter, with a fraction where there is one: it tells the type."""
+    fractions = readings.filter(pl.col("value") != pl.col("value").floor())
+    return pl.concat([fractions, readings]).unique(["device_id", "parameter"], keep="first", maintain_order=True)
+
+
 def _missing(lake: Lake, readings: pl.DataFrame) -> pl.DataFrame:
     return readings.join(lake.existing_keys(readings), on=KEY, how="anti", maintain_order="left")
 
 
 def _write(installation: Installation, readings: pl.DataFrame, known: _Known, now: datetime) -> pl.DataFrame:
     """Adds what the lake lacks, and returns it."""
-    newest = latest.newest(readings)
-    found = discover(newest, known.parameters, known.counts, now)
+    found = discover(_samples(readings), known.parameters, known.counts, now)
     with system_session(installation.db, "newest values of a history file", write=True) as session:
         latest.add_parameters(session, found.rows)
-        latest.move_forward(session, newest)
-    for row in found.rows:
-        known.parameters.add((row["device_id"], row["parameter_key"]))
-        known.counts[row["device_id"]] = known.counts.get(row["device_id"], 0) + 1
+        latest.widen_parameters(session, found.widened)
+        latest.move_forward(session, latest.newest(readings))
+    known.learn(found.learned)
     lake = installation.lake
     with lake.maintenance():
         fresh = _missing(lake, readings)

@@ -79,6 +79,12 @@ def read_rows(source: RowSource) -> Iterator[Row]:
         yield from _sheet(path, source.table) if path.suffix.lower() in {".xlsx", ".xlsm"} else _csv(path)
 
 
+def headers_in(path: Path) -> dict[str, str]:
+    """What a file of lines `Name: value` has REST requests say: a secret stays out of commands and configurations."""
+    pairs = (line.split(":", 1) for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
 def _csv(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", newline="") as opened:
         first = opened.readline()
