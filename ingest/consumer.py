@@ -16,6 +16,7 @@ from ingest.credentials import Login, ingester_login
 from ingest.figures import IngestFigures
 from ingest.inbox import Inbox
 from ingest.lander import Lander, registry_or_complaint
+from ingest.limits import DeviceLimits
 from ingest.stopping import stop_on_signals
 from warehouse import heartbeat, metrics
 from warehouse.clock import Clock, SystemClock
@@ -40,7 +41,8 @@ class Ingester:
         self.figures = IngestFigures()
         self.inbox = Inbox()
         login = login or ingester_login(settings)
-        self.lander = Lander(self.db, self.figures, self.clock, timedelta(days=settings.raw_retention_days), login.client_id)
+        limits = DeviceLimits(settings.device_messages_per_second)
+        self.lander = Lander(self.db, self.figures, self.clock, timedelta(days=settings.raw_retention_days), login.client_id, limits)
         self.connection = Connection(login, self.inbox, self.figures, self.clock, settings.mqtt_shared_group)
         self.admission = Admission(self.db, settings.home, disk_floor_mb=settings.disk_floor_mb, landing_max_mb=settings.landing_max_mb)
         # Several ingesters differ in their client id, by which the broker knows them.

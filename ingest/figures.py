@@ -22,6 +22,9 @@ class IngestFigures:
             "Refused, and not recorded because their topic sent too many",
             registry=self.registry,
         )
+        self.rate_limited = Counter(
+            "factoryops_ingest_rate_limited", "Messages dropped because their device sent too many", registry=self.registry
+        )
         self.flush_s = Histogram(
             "factoryops_ingest_flush_seconds", "Decoding and committing one batch", buckets=_SECONDS, registry=self.registry
         )

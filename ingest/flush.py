@@ -3,9 +3,10 @@
 Built column by column: at 20,000 messages a second nothing may be done in Python for each of the 160,000 readings.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
@@ -44,8 +45,7 @@ class Incoming(msgspec.Struct, gc=False, frozen=True):
     """The broker had sent it to us before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True):
     """A message that goes to the dead letters, for one reason."""
 
     message: Incoming
@@ -66,6 +66,8 @@ class Decoded:
     """When each known device was last heard, whatever it said: microseconds since 1970, by device id."""
     untimed: list[tuple[Incoming, int]] = field(default_factory=list)
     """Messages without a time stamp, each with the moment that it got: microseconds since 1970."""
+    naive: Counter[Place] = field(default_factory=Counter)
+    """How many messages of each device had a time without a zone, which was taken as UTC."""
 
 
 @dataclass(slots=True)
@@ -123,6 +125,8 @@ class FlushDecoder:
             columns.messages.append(message)
             columns.places.append(place)
             columns.stamps_us.append(self._moment(message, decoded) if stamp is None else microseconds(stamp))
+            if isinstance(stamp, datetime) and stamp.tzinfo is None:
+                decoded.naive[place] += 1
             columns.counts.append(len(metrics))
             columns.names.extend(metrics)
             columns.values.extend(metrics.values())
@@ -146,6 +150,8 @@ class FlushDecoder:
         self._good_names.update(found.numbers)
         if not found.numbers and not found.texts:
             return
+        if found.is_naive:
+            decoded.naive[place] += 1
         index = len(columns.messages)
         columns.messages.append(message)
         columns.places.append(place)

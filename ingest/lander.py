@@ -7,6 +7,7 @@ A busy plant batches by itself: what arrives during one commit is the next one's
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,16 +19,20 @@ from sqlalchemy.orm import Session
 
 from ingest import dead_letters, reasons
 from ingest.backoff import Backoff
-from ingest.discovery import discover
+from ingest.directory import Place
+from ingest.discovery import Discovery, discover
 from ingest.figures import IngestFigures
 from ingest.flush import Decoded, FlushDecoder, Incoming, Letter
 from ingest.inbox import Inbox
+from ingest.limits import DeviceLimits, Excess
+from ingest.notes import Notes
 from ingest.receipts import READ_BACK_BATCHES, Receipts, packed, receipts_of, unpacked
 from ingest.registry import Registry
 from warehouse import landing, latest
 from warehouse.clock import Clock
 from warehouse.db import Database
 from warehouse.errors import PermanentError
+from warehouse.models.observations import MIXED_TYPES, NAIVE_TIME, RATE_LIMITED
 from warehouse.tenancy import system_session
 
 MOST_A_FLUSH: Final = 20_000
@@ -41,8 +46,19 @@ log = structlog.get_logger()
 class Lander:
     """Lands messages; for one thread."""
 
-    def __init__(self, db: Database, figures: IngestFigures, clock: Clock, raw_retention: timedelta, ingester: str = "") -> None:
+    def __init__(
+        self,
+        db: Database,
+        figures: IngestFigures,
+        clock: Clock,
+        raw_retention: timedelta,
+        ingester: str = "",
+        limits: DeviceLimits | None = None,
+    ) -> None:
         self._db, self._figures, self._clock, self._ingester = db, figures, clock, ingester
+        self._limits = limits or DeviceLimits(0)
+        self._excess: dict[str, Excess] = {}
+        self._notes = Notes()
         self._receipts: Receipts | None = None
         self._decoder = FlushDecoder(raw_retention, self._moment_of)
         self._bounds = dead_letters.Bounds()
@@ -71,7 +87,9 @@ class Lander:
                 stop.wait(0.25)
                 continue
             messages = inbox.take(MOST_A_FLUSH)
-            if self.land_patiently(messages, stop):
+            # Once for each message, however often landing is tried.
+            admitted, self._excess = self._limits.admit(messages, self.registry.directory.places)
+            if self.land_patiently(admitted, stop):
                 acknowledge(messages)
             self._figures.waiting.set(len(inbox))
             stop.wait(max(0.0, spacing_s - (time.monotonic() - began)))
@@ -148,35 +166,61 @@ class Lander:
 
     def _write(self, decoded: Decoded, messages: Sequence[Incoming], newest: pl.DataFrame | None) -> None:
         now = self._clock.now()
-        found: list[tuple[int, str]] = []
+        discovery = Discovery()
         seen = self._due_signs(decoded.seen_us)
         receipts = receipts_of(decoded.untimed)
         with system_session(self._db, "land messages", write=True) as session:
             # First, because it keeps two ingesters from waiting for each other's rows.
             landing.take_turn(session)
             if newest is not None:
-                found = self._write_readings(session, decoded, newest, messages, packed(receipts), now)
+                discovery = self._write_readings(session, decoded, newest, messages, packed(receipts), now)
             latest.touch_devices(session, seen)
-            recorded = self._bounds.admit(decoded.letters)
+            letters = decoded.letters + self._excess_letters()
+            recorded = self._bounds.admit(letters)
             dead_letters.record(session, recorded)
+            noted = self._notes.write(session)
         # Only now, when it is durable, does anybody remember it.
-        self.registry.learn_parameters(found)
+        self.registry.learn_parameters(discovery.learned)
+        self._notes.written(noted)
+        self._notice(decoded, discovery, now)
         self._seen.update(seen)
         self._known_receipts().learn(receipts, len(messages))
-        self._count(decoded, messages, len(recorded), now)
+        self._count(decoded, letters, messages, len(recorded), now)
 
     def _write_readings(
         self, session: Session, decoded: Decoded, newest: pl.DataFrame, messages: Sequence[Incoming], receipts: bytes | None, now: datetime
-    ) -> list[tuple[int, str]]:
+    ) -> Discovery:
         discovery = discover(newest, self.registry.parameters, self.registry.parameter_counts, now)
         if discovery.refused:
             newest = self._without(decoded, newest, discovery.refused, messages)
         if not decoded.readings.height:
-            return []
+            return Discovery()
         landing.append(session, decoded.readings, len(messages), now, ingester=self._ingester, receipts=receipts)
         latest.move_forward(session, newest)
         latest.add_parameters(session, discovery.rows)
-        return [(row["device_id"], row["parameter_key"]) for row in discovery.rows]
+        latest.widen_parameters(session, discovery.widened)
+        return discovery
+
+    def _excess_letters(self) -> list[Letter]:
+        """One for each topic that sent too much: the last message, and how many they were."""
+        letters = []
+        for topic, excess in self._excess.items():
+            if place := self.registry.directory.places.get(topic):
+                detail = f"{excess.count} messages dropped, this is the last"
+                letters.append(Letter(excess.message, reasons.RATE_LIMITED, detail, *place, topic.split("/")[3]))
+        return letters
+
+    def _notice(self, decoded: Decoded, discovery: Discovery, now: datetime) -> None:
+        """Gathers what people should know of machines; it is written along with a later flush."""
+        for place, count in decoded.naive.items():
+            self._notes.notice(place, NAIVE_TIME, "a time without a zone was taken as UTC", now, count=count)
+        for mixed in discovery.mixed:
+            self._notes.notice(Place(mixed.factory_id, mixed.device_id), MIXED_TYPES, mixed.detail, now, parameter_key=mixed.parameter_key)
+        for topic, excess in self._excess.items():
+            self._figures.rate_limited.inc(excess.count)
+            if sender := self.registry.directory.places.get(topic):
+                self._notes.notice(sender, RATE_LIMITED, f"{excess.count} messages dropped at once", now, count=excess.count)
+        self._excess = {}
 
     def _moment_of(self, message: Incoming) -> int:
         return self._known_receipts().first_received_us(message)
@@ -212,13 +256,13 @@ class Lander:
         signs = {device_id: _EPOCH + timedelta(microseconds=at_us) for device_id, at_us in seen_us.items()}
         return {device_id: at for device_id, at in signs.items() if device_id not in self._seen or at - self._seen[device_id] >= SEEN_STEP}
 
-    def _count(self, decoded: Decoded, messages: Sequence[Incoming], recorded: int, now: datetime) -> None:
+    def _count(self, decoded: Decoded, letters: Sequence[Letter], messages: Sequence[Incoming], recorded: int, now: datetime) -> None:
         self._figures.messages.inc(len(messages))
         self._figures.readings.inc(decoded.readings.height)
         self._figures.redelivered.inc(sum(message.repeated for message in messages))
-        for letter in decoded.letters:
-            self._figures.dead_letters.labels(letter.reason).inc()
-        self._figures.dead_letters_unrecorded.inc(len(decoded.letters) - recorded)
+        for reason, number in Counter(letter.reason for letter in letters).items():
+            self._figures.dead_letters.labels(reason).inc(number)
+        self._figures.dead_letters_unrecorded.inc(len(letters) - recorded)
         if messages:
             self._figures.lag_s.observe(max(0.0, (now - _EPOCH).total_seconds() - messages[0].received_us / 1e6))
 

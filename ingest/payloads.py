@@ -8,7 +8,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -38,8 +38,7 @@ decode_telemetry: Final = msgspec.json.Decoder(Telemetry).decode
 NOT_TELEMETRY: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(NamedTuple):
     """What is wrong with a message or with some of its metrics."""
 
     reason: str
@@ -51,6 +50,8 @@ class Examined:
     """A payload that was looked at value by value. `timestamp_us` is None when the device sent none."""
 
     timestamp_us: int | None = None
+    is_naive: bool = False
+    """Whether the time came without a zone and was taken as UTC."""
     numbers: dict[str, float] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     complaints: list[Complaint] = field(default_factory=list)
@@ -121,7 +122,8 @@ def _read_timestamp(stamp: Any, found: Examined) -> bool:
         return True
     try:
         if isinstance(stamp, str) and ("T" in stamp or " " in stamp or "t" in stamp):
-            found.timestamp_us = microseconds(datetime.fromisoformat(stamp.strip()))
+            moment = datetime.fromisoformat(stamp.strip())
+            found.timestamp_us, found.is_naive = microseconds(moment), moment.tzinfo is None
             return True
         if isinstance(stamp, float):
             found.timestamp_us = microseconds(stamp)

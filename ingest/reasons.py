@@ -21,6 +21,7 @@ BAD_TOPIC: Final = "bad_topic"
 UNKNOWN_FACTORY: Final = "unknown_factory"
 UNKNOWN_DEVICE: Final = "unknown_device"
 INACTIVE_DEVICE: Final = "inactive_device"
+RATE_LIMITED: Final = "rate_limited"
 NOT_STORABLE: Final = "not_storable"
 
 REASONS: Final[dict[str, str]] = {
@@ -43,5 +44,6 @@ REASONS: Final[dict[str, str]] = {
     UNKNOWN_FACTORY: "There is no factory with the short name that the topic gives.",
     UNKNOWN_DEVICE: "The factory has no device with the key that the topic gives. Register it and replay what it sent.",
     INACTIVE_DEVICE: "The device is switched off in FactoryOps.",
+    RATE_LIMITED: "The device sent more than DEVICE_MESSAGES_PER_SECOND allows; the last message of each batch is kept here.",
     NOT_STORABLE: "The database refused the message.",
 }

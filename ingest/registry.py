@@ -1,7 +1,7 @@
 """Keeps the directory of devices and the list of known parameters as the database has them."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -19,7 +19,7 @@ LOOK_FOR_UNKNOWN_EVERY_S: Final = 0.25
 
 
 class Registry:
-    """A copy in memory, for one thread. `parameters` holds (device id, parameter key) and may be added to by who stores new ones."""
+    """A copy in memory, for one thread. `parameters` holds the type of each (device id, parameter key)."""
 
     def __init__(self, db: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._db = db
@@ -27,7 +27,7 @@ class Registry:
         self._signature: Any = None
         self._looked_at = -LOOK_EVERY_S
         self.directory = Directory()
-        self.parameters: set[tuple[int, str]] = set()
+        self.parameters: dict[tuple[int, str], str] = {}
         self.parameter_counts: dict[int, int] = {}
 
     def refresh_if_due(self) -> None:
@@ -50,11 +50,12 @@ class Registry:
                 self._load(session)
         self._signature, self._looked_at = found, self._monotonic()
 
-    def learn_parameters(self, parameters: Iterable[tuple[int, str]]) -> None:
-        """Remembers what was stored."""
-        for device_id, name in parameters:
-            self.parameters.add((device_id, name))
-            self.parameter_counts[device_id] = self.parameter_counts.get(device_id, 0) + 1
+    def learn_parameters(self, parameters: Mapping[tuple[int, str], str]) -> None:
+        """Remembers types that were stored, by (device id, parameter key): of new parameters and of known ones."""
+        for (device_id, name), data_type in parameters.items():
+            if (device_id, name) not in self.parameters:
+                self.parameter_counts[device_id] = self.parameter_counts.get(device_id, 0) + 1
+            self.parameters[device_id, name] = data_type
 
     def _load(self, session: Session) -> None:
         factories = dict(session.execute(select(Factory.slug, Factory.id)).all())
@@ -64,8 +65,9 @@ class Registry:
             )
         ).all()
         self.directory = Directory(_places(devices, active=True), _places(devices, active=False), factories)
-        self.parameters, self.parameter_counts = set(), {}
-        self.learn_parameters(session.execute(select(DeviceParameter.device_id, DeviceParameter.parameter_key)))
+        self.parameters, self.parameter_counts = {}, {}
+        known = session.execute(select(DeviceParameter.device_id, DeviceParameter.parameter_key, DeviceParameter.data_type))
+        self.learn_parameters({(device_id, name): data_type for device_id, name, data_type in known})
 
 
 def signature(session: Session) -> Any:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -15,9 +15,10 @@ from warehouse.models.devices import DeviceParameter
 _SQLITE_TIME: Final = "%Y-%m-%d %H:%M:%S%.6f"
 _NEWEST_COLUMNS: Final = ("device_id", "parameter", "factory_id", "ts", "value", "text", "received_at")
 _INTO_NEWEST: Final = "INSERT INTO latest_values (device_id, parameter_key, factory_id, ts, value, text, received_at)"
+# Not the factory, which a device never changes: its index and its foreign key would be half of the work.
 _FORWARD_ONLY: Final = (
     "ON CONFLICT (device_id, parameter_key) DO UPDATE SET ts = excluded.ts, value = excluded.value, text = excluded.text, "
-    "received_at = excluded.received_at, factory_id = excluded.factory_id WHERE excluded.ts > latest_values.ts"
+    "received_at = excluded.received_at WHERE excluded.ts > latest_values.ts"
 )
 # One row at a time is quick where the database is in our process, and slow over a network.
 _NEWEST_SQLITE: Final = f"{_INTO_NEWEST} VALUES (?, ?, ?, ?, ?, ?, ?) {_FORWARD_ONLY}"
@@ -44,10 +45,20 @@ def move_forward(session: Session, newest_readings: pl.DataFrame) -> None:
         return
     ordered = newest_readings.select(_NEWEST_COLUMNS)
     if _is_sqlite(session):
-        as_text = ordered.with_columns(pl.col("ts", "received_at").dt.strftime(_SQLITE_TIME))
-        session.connection().exec_driver_sql(_NEWEST_SQLITE, as_text.rows())
+        session.connection().exec_driver_sql(_NEWEST_SQLITE, _sqlite_rows(ordered))
     else:
         session.execute(_NEWEST_POSTGRESQL, ordered.to_dict(as_series=False))
+
+
+def _sqlite_rows(ordered: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """The rows with moments as texts; each moment is written once, because a message has one for all its values."""
+    moments = pl.concat([ordered["ts"], ordered["received_at"]]).unique()
+    texts = dict(zip(moments.to_physical().to_list(), moments.dt.strftime(_SQLITE_TIME).to_list(), strict=True))
+    columns = [
+        [texts[moment] for moment in ordered[name].to_physical().to_list()] if name in {"ts", "received_at"} else ordered[name].to_list()
+        for name in _NEWEST_COLUMNS
+    ]
+    return list(zip(*columns, strict=True))
 
 
 def touch_devices(session: Session, last_seen: Mapping[int, datetime]) -> None:
@@ -68,6 +79,19 @@ def add_parameters(session: Session, parameters: list[dict[str, Any]]) -> None:
         return
     dialect = sqlite if _is_sqlite(session) else postgresql
     session.execute(dialect.insert(DeviceParameter).on_conflict_do_nothing(index_elements=["device_id", "parameter_key"]), parameters)
+
+
+def widen_parameters(session: Session, data_types: Mapping[tuple[int, str], str]) -> None:
+    """Sets the type of parameters, by (device id, parameter key), where that is wider: a text may become a number, an int a float."""
+    for (device_id, parameter_key), data_type in data_types.items():
+        narrower = ("string", "int") if data_type == "float" else ("string",)
+        session.execute(
+            update(DeviceParameter)
+            .where(DeviceParameter.device_id == device_id, DeviceParameter.parameter_key == parameter_key)
+            .where(DeviceParameter.data_type.in_(narrower))
+            .values(data_type=data_type)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _is_sqlite(session: Session) -> bool:

@@ -71,6 +71,16 @@ class Settings(BaseSettings):
     """Client id of the ingester; the broker keeps its session under this name, so two ingesters need two."""
     mqtt_shared_group: str = ""
     """Name under which several ingesters share the messages (MQTT 5 shared subscription); empty means that this one alone gets all."""
+    mqtt_tls_certificate: str = ""
+    """Certificate (PEM, with its chain) for the broker that `factoryops up` starts. With it only TLS is spoken beyond 127.0.0.1."""
+    mqtt_tls_key: str = ""
+    """Private key (PEM) that belongs to MQTT_TLS_CERTIFICATE."""
+    mqtt_tls_port: int = Field(default=8883, ge=0, le=65535)
+    """Port of the broker that `factoryops up` starts for connections with TLS."""
+    mqtt_auth_secret: SecretStr = SecretStr("")
+    """What EMQX sends as bearer token when it asks who may sign in (`/api/v1/mqtt/...`); empty means that nobody is answered yes."""
+    device_messages_per_second: float = Field(default=1000, ge=0)
+    """Most messages a second of one device, averaged over ten minutes, for each ingester; the rest is dropped and counted. 0: no limit."""
 
     jwt_secret_key: SecretStr = SecretStr("")
     """Key that signs session and API tokens, at least 32 random characters. Required in production; otherwise generated once."""
@@ -152,6 +162,9 @@ class Settings(BaseSettings):
         secret = self.jwt_secret_key.get_secret_value()
         if secret and len(secret) < SHORTEST_SECRET:
             message = f"JWT_SECRET_KEY has {len(secret)} characters and needs {SHORTEST_SECRET}; `openssl rand -base64 48` makes a good one"
+            raise ValueError(message)
+        if bool(self.mqtt_tls_certificate) != bool(self.mqtt_tls_key):
+            message = "MQTT_TLS_CERTIFICATE and MQTT_TLS_KEY are needed together, or neither"
             raise ValueError(message)
         if self.app_env == "production" and not secret:
             message = "JWT_SECRET_KEY is missing; APP_ENV=production never invents secrets. `openssl rand -base64 48` makes a good one"

@@ -60,7 +60,7 @@ def test_everything_about_a_message_is_there_together(database: Database, lander
                 DeviceParameter.parameter_key, DeviceParameter.display_name, DeviceParameter.data_type, DeviceParameter.is_kpi_selected
             ).order_by(DeviceParameter.parameter_key)
         ).all()
-    assert [tuple(row) for row in found] == [("power", "power", "float", True), ("state", "state", "string", True)]
+    assert [tuple(row) for row in found] == [("power", "Power", "float", True), ("state", "State", "string", True)]
 
 
 def test_nothing_is_there_when_the_transaction_fails(database: Database, lander: Lander, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_nothing_is_there_when_the_transaction_fails(database: Database, lander:
     with pytest.raises(RuntimeError):
         lander.land([incoming({"metrics": {"power": 1}})])
     assert landed(database) == []
-    assert lander.registry.parameters == set()
+    assert lander.registry.parameters == {}
     monkeypatch.undo()
     lander.land([incoming({"metrics": {"power": 1}})])
     assert len(landed(database)) == 1
