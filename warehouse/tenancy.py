@@ -9,11 +9,14 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader
 
 from warehouse.db import Database
 from warehouse.errors import TenancyError
+from warehouse.models.access import AddressPause
 from warehouse.models.base import OwnedByFactory
 from warehouse.models.people import Factory
 from warehouse.models.streams import ConsumerCursor, DeadLetter, InstallationFact, LandingBatch, Lease
 
-SYSTEM_TABLES = frozenset({LandingBatch.__table__, ConsumerCursor.__table__, Lease.__table__, InstallationFact.__table__})
+SYSTEM_TABLES = frozenset(
+    {LandingBatch.__table__, ConsumerCursor.__table__, Lease.__table__, InstallationFact.__table__, AddressPause.__table__}
+)
 log = structlog.get_logger()
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from warehouse.models.base import Base, BigId, OwnedByFactory, utc_now
@@ -42,6 +42,7 @@ class User(OwnedByFactory, Base):
     permissions: Mapped[dict[str, Any] | None]
     is_active: Mapped[bool] = mapped_column(default=True)
     invite_token: Mapped[str | None] = mapped_column(String(255), unique=True)
+    """sha256 of the secret in the invitation's link, in hex; None once it was taken up or withdrawn."""
     invited_at: Mapped[datetime | None]
     last_login: Mapped[datetime | None]
     failed_logins: Mapped[int] = mapped_column(default=0)
@@ -66,11 +67,19 @@ class UserSession(OwnedByFactory, Base):
 
 
 class AuditEvent(OwnedByFactory, Base):
-    """Who did what to what, when, with the state before and after. Only ever appended."""
+    """Who did what to what, when, with the state before and after. Only ever appended: triggers and rights forbid the rest.
+
+    Rows come from `warehouse.access.audit.append`, which chains them.
+    """
 
     __tablename__ = "audit_events"
+    __table_args__ = (Index(None, "factory_id", "position", unique=True),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    position: Mapped[int] = mapped_column(BigId)
+    """1, 2, 3 ... within the factory, without gaps."""
+    hash: Mapped[str] = mapped_column(String(64))
+    """sha256 over this event and the hash of the one before, in hex: `warehouse.access.chain`."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     """None: the system itself."""
     action: Mapped[str] = mapped_column(String(100))
