@@ -12,8 +12,10 @@ from dashboards.cache import ask, ask_lake
 from dashboards.limits import RuleLimit
 from dashboards.resources import installation
 from warehouse.errors import NotFoundError, RetryableError
-from warehouse.models.alerting import Notification
-from warehouse.queries.alerts import AlertFilter, AlertRow, find_alert, list_alerts
+from warehouse.models.alerting import Notification, Rule
+from warehouse.models.devices import Device
+from warehouse.models.people import User
+from warehouse.queries.alerts import AlertFilter, AlertRow, HistoryLine, alert_history, find_alert, list_alerts
 from warehouse.queries.history import history, interval_for, with_gaps
 from warehouse.queries.live import LiveValue, find_device, live_values
 from warehouse.tenancy import tenant_session
@@ -68,10 +70,37 @@ class Detail:
     alert: AlertRow
     sent: Sent
     before: Before
+    history: list[HistoryLine]
     lines: list[Line]
     start: datetime
     end: datetime
     is_history_away: bool
+
+
+@dataclass(frozen=True)
+class Names:
+    """What ids stand for in this factory."""
+
+    people: dict[int, str]
+    devices: dict[int, str]
+    rules: dict[int, str]
+
+
+def people(factory_id: int) -> dict[int, str]:
+    """Active people by id, in order of their names."""
+    with tenant_session(installation().db, factory_id) as session:
+        found = {user.id: user.name or user.email for user in session.scalars(select(User).where(User.is_active))}
+    return dict(sorted(found.items(), key=lambda person: person[1].casefold()))
+
+
+def names(factory_id: int) -> Names:
+    """Of everybody and everything that a silence can name."""
+    with tenant_session(installation().db, factory_id) as session:
+        return Names(
+            people={user.id: user.name or user.email for user in session.scalars(select(User))},
+            devices={row.id: row.device_key for row in session.execute(select(Device.id, Device.device_key))},
+            rules={row.id: row.name for row in session.execute(select(Rule.id, Rule.name))},
+        )
 
 
 def rows(factory_id: int, wanted: Filters) -> list[AlertRow]:
@@ -95,7 +124,9 @@ def detail(factory_id: int, alert_id: int, now: datetime) -> Detail:
         lines, is_away = _lines(factory_id, alert, start, end), False
     except RetryableError:
         lines, is_away = [], True
-    return Detail(alert, _sent(factory_id, alert_id), _before(factory_id, alert), lines, start, end, is_away)
+    return Detail(
+        alert, _sent(factory_id, alert_id), _before(factory_id, alert), alert_history(db, factory_id, alert_id), lines, start, end, is_away
+    )
 
 
 def _sent(factory_id: int, alert_id: int) -> Sent:

@@ -55,7 +55,7 @@ def machine_url(device_key: str) -> str:
 
 def alert_url(alert_id: int, keep: str = "") -> str:
     """The page of an alert; `keep` is a query string of filters to keep."""
-    return f"/alerts?{keep + '&' if keep else ''}alert={alert_id}"
+    return f"/alerts?{keep + '&' if keep else ''}id={alert_id}"
 
 
 def spark(values: Sequence[float | None], label: str, cls: str = "", low: float | None = None) -> str:
@@ -106,16 +106,25 @@ def alert_row(a: AlertRow, local: Local, *, compact: bool = False, keep: str = "
     """One alert; compact puts its age on the second line for narrow cards."""
     when = moment(a.triggered_at, local)
     who = (
-        f"{escape(a.resolved_by or 'Somebody')} resolved it"
+        "Resolved by itself"
+        if a.is_resolved_automatically
+        else f"{escape(a.resolved_by or 'Somebody')} resolved it"
         if a.resolved_at
-        else f"{escape(a.acknowledged_by)} has it"
-        if a.acknowledged_at
+        else f"{escape(a.assigned_to or a.acknowledged_by)} has it"
+        if a.assigned_to or a.acknowledged_at
+        else "Silenced, nobody was told"
+        if a.is_silenced
+        else ""
+    )
+    times = (
+        f' <span class="mute" title="Raised again {fmt.plural(a.repeat_count, "time")}">×{a.repeat_count + 1:,}</span>'
+        if a.repeat_count
         else ""
     )
     owner = f"<small>{icon('check', 'tiny')} {who}</small>" if who and not compact else ""
     fact = f"{' · ' + escape(first_line(a.message)) if a.message and not compact else ''}"
     body = (
-        f'{icon(a.severity, a.severity + "-f")}<span class="what"><b>{escape(a.device_key)}</b> {escape(a.title)}'
+        f'{icon(a.severity, a.severity + "-f")}<span class="what"><b>{escape(a.device_key)}</b> {escape(a.title)}{times}'
         f'<small><span class="{a.severity}-t">{a.severity.capitalize()}</span>{fact}{" · " + when if compact else ""}</small>{owner}</span>'
         f"{'' if compact else when}"
     )

@@ -1,23 +1,24 @@
 """Work through what is wrong: a list to pick from, and all that is known about one."""
 
-from collections.abc import Callable
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboards import alert_data, alert_parts, cache, charts, fmt, frame, kpis, loads, resources, session, ui
+from dashboards import alert_data, alert_parts, charts, fmt, frame, kpis, loads, session, ui
+from dashboards.alert_actions import actions
 from dashboards.alert_data import Detail, Filters, Line
+from dashboards.alert_quality import quality
+from dashboards.alert_quiet import quiet
 from dashboards.charts import Limit, Panel, Raised
 from dashboards.fmt import Local
-from rules.alerts import acknowledge, resolve
-from warehouse.errors import FactoryOpsError, NotFoundError
+from warehouse.errors import NotFoundError
 from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.alerts import AlertRow
 
 STATUSES = {"active": "Active", "new": "Not acknowledged", "acknowledged": "Acknowledged", "resolved": "Resolved", "all": "All"}
-LONGEST_COMMENT = 1000
+TABS = {"": "Alerts", "quality": "Alarm quality", "silences": "Silences"}
 
 
 def filters() -> Filters:
@@ -74,7 +75,8 @@ def kept(wanted: Filters) -> str:
 def page() -> None:
     """List and detail; draws again by itself, so that a new alert shows within seconds."""
     who, local = session.identity(), session.local()
-    asked = st.query_params.get("alert", "")
+    # Links in messages of earlier versions say `alert`.
+    asked = st.query_params.get("id", st.query_params.get("alert", ""))
     with st.container(key="alerts-split-one" if asked else "alerts-split"):
         left, right = st.columns([1, 1.25], gap="small")
         with left, st.container(key="card-list"):
@@ -178,36 +180,6 @@ def detail(factory_id: int, alert_id: int, local: Local, *, is_alone: bool) -> N
             ui.draw(ui.section("Known from before"), alert_parts.known(found, local))
 
 
-def actions(a: AlertRow) -> None:
-    """What can be done now: acknowledge once, resolve with a comment."""
-    if a.resolved_at or not session.identity().may_work:
-        return
-    who, inst = session.identity(), resources.installation()
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="act"):
-        if not a.acknowledged_at and st.button("Acknowledge", type="primary", icon=":material/check:", key=f"acknowledge-{a.id}"):
-            done(lambda: acknowledge(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id))
-        with st.popover("Resolve", icon=":material/task_alt:", key=f"resolve-{a.id}"), st.form(f"resolve-form-{a.id}", border=False):
-            comment = st.text_area(
-                "What was it, and what helped?",
-                max_chars=LONGEST_COMMENT,
-                key=f"comment-{a.id}",
-                placeholder="Shown to the next person who gets this alert",
-            )
-            if st.form_submit_button("Resolve this alert", type="primary"):
-                done(lambda: resolve(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id, comment=comment.strip() or None))
-
-
-def done(change: Callable[[], object]) -> None:
-    """Makes a change and shows the page as it is now, or says why it could not be made."""
-    try:
-        change()
-    except FactoryOpsError as problem:
-        st.toast(problem.message, icon=":material/error:")
-        return
-    cache.forget(session.identity().factory_id)
-    st.rerun()
-
-
 def around(found: Detail, line: Line, local: Local, key: str) -> None:
     """One parameter around the moment of the alert."""
     v = line.parameter
@@ -231,6 +203,15 @@ def around(found: Detail, line: Line, local: Local, key: str) -> None:
     charts.show(option, 190 if len(found.lines) == 1 else 160, key, f"{kpis.name_of(v)} around the moment the alert was raised")
 
 
+def tabs(current: str) -> None:
+    """The three sides of alerts, as links: each has its own address."""
+    links = "".join(ui.link(f"/alerts?tab={key}" if key else "/alerts", word, "on" if key == current else "") for key, word in TABS.items())
+    ui.draw(f'<nav class="tabs" aria-label="Alerts">{links}</nav>')
+
+
 frame.header("Alerts")
-page()
+tab = st.query_params.get("tab", "")
+tab = tab if tab in TABS else ""
+tabs(tab)
+{"": page, "quality": quality, "silences": quiet}[tab]()
 frame.tabbar("alerts")

@@ -125,16 +125,20 @@ def test_an_alert_is_acknowledged_and_resolved(person: Person) -> None:
         session.flush()
         alert_id = fresh.id
     person.sign_in()
-    person.go(f"/alerts?alert={alert_id}")
+    person.go(f"/alerts?id={alert_id}")
     person.page.click("button:has-text('Acknowledge')")
     person.page.wait_for_selector("text=Chief of North acknowledged it")
+    person.page.click("button:has-text('Comment')")
+    person.page.fill("textarea", "Fan is loud")
+    person.page.click("button:has-text('Add the comment')")
+    person.page.wait_for_selector("text=Chief of North: Fan is loud")
     person.page.click("button:has-text('Resolve')")
     person.page.fill("textarea", "Fan cleaned")
     person.page.click("button:has-text('Resolve this alert')")
     person.page.wait_for_selector("text=Chief of North resolved it: Fan cleaned")
     person.go("/alerts")
     person.page.wait_for_selector(".feed-row")
-    assert person.page.locator(f".feed-row[href*='alert={alert_id}']").count() == 0
+    assert person.page.locator(f".feed-row[href*='id={alert_id}']").count() == 0
 
 
 def test_a_filter_of_alerts_is_in_the_address(person: Person) -> None:

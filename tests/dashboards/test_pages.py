@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from tests.alert_work import add_alert_work
 from tests.dashboards.conftest import Pages, words
-from warehouse.models.alerting import Alert
+from warehouse.models.alerting import Alert, Notification
 from warehouse.models.devices import DeviceParameter, LatestValue
 from warehouse.models.people import User
 from warehouse.tenancy import tenant_session
@@ -124,7 +125,7 @@ def test_a_value_in_the_address_that_is_no_choice_is_ignored(seen_pages: Pages) 
 
 def test_an_alert_that_does_not_exist_has_a_panel_that_says_so(seen_pages: Pages) -> None:
     for asked in ("999999", "x", "9" * 40, "-1"):
-        assert "There is no such alert here" in words(seen_pages.open(seen_pages.plants.north, "alerts", alert=asked))
+        assert "There is no such alert here" in words(seen_pages.open(seen_pages.plants.north, "alerts", id=asked))
 
 
 def test_no_alerts_is_good_news(seen_pages: Pages) -> None:
@@ -144,13 +145,56 @@ def test_acknowledging_an_alert_tells_who_has_it(pages: Pages) -> None:
 
 def test_resolving_an_alert_keeps_the_comment(pages: Pages) -> None:
     plant = pages.plants.north
-    app = pages.open(plant, "alerts", alert=str(plant.alerts[0]))
-    app.text_area(key=f"comment-{plant.alerts[0]}").set_value("Coolant refilled")
+    app = pages.open(plant, "alerts", id=str(plant.alerts[0]))
+    app.text_area(key=f"resolution-{plant.alerts[0]}").set_value("Coolant refilled")
     next(button for button in app.button if button.label == "Resolve this alert").click().run()
     with tenant_session(pages.plants.installation.db, plant.person.factory_id) as session:
         alert = session.get_one(Alert, plant.alerts[0])
     assert (alert.resolved_by, alert.resolution_comment) == (plant.person.user_id, "Coolant refilled")
     assert "Chief of North resolved it: Coolant refilled" in words(app.run())
+
+
+def test_an_alert_is_assigned_commented_and_silenced(pages: Pages) -> None:
+    plant = pages.plants.north
+    alert = plant.alerts[0]
+    app = pages.open(plant, "alerts", id=str(alert))
+
+    def press(label: str) -> str:
+        next(button for button in app.button if button.label == label).click().run()
+        return words(app.run())
+
+    app.selectbox(key=f"assignee-{alert}").set_value(plant.person.user_id)
+    assert "Chief of North assigned it to Chief of North" in press("Assign")
+    app.text_area(key=f"comment-text-{alert}").set_value("Hose is <loose>")
+    assert "Chief of North: Hose is &lt;loose&gt;" in press("Add the comment")
+    app.selectbox(key=f"silence-scope-{alert}").set_value("Everything on NOR-01")
+    app.text_input(key=f"silence-reason-{alert}").set_value("new spindle")
+    press("Silence")
+    said = words(pages.open(plant, "alerts", tab="silences"))
+    assert "NOR-01</b><span>new spindle</span>" in said
+    assert "until 16:00" in said
+
+
+def test_a_silence_is_ended_and_a_dead_message_sent_again_from_their_tab(pages: Pages) -> None:
+    plant, db = pages.plants.north, pages.plants.installation.db
+    ids = add_alert_work(pages.plants, plant)
+    pages.plants.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]  # a ManualClock
+    app = pages.open(plant, "alerts", tab="silences")
+    assert "refused</span><small>E-mail to chief@north.example" in words(app)
+    app.button(key=f"resend-{ids['message_id']}").click().run()
+    app.button(key=f"end-silence-{ids['silence_id']}").click().run()
+    said = words(app.run())
+    assert "Every message was delivered" in said
+    assert "Nothing is silent" in said
+    with tenant_session(db, plant.person.factory_id) as session:
+        assert session.get_one(Notification, ids["message_id"]).status == "pending"
+
+
+def test_the_quality_of_the_alarms_is_told_beside_its_goals(seen_pages: Pages) -> None:
+    said = words(seen_pages.open(seen_pages.plants.north, "alerts", tab="quality"))
+    assert '<span class="big">5.00<u>min</u></span><small>on average' in said
+    assert "goal: at most 10" in said
+    assert "No alert is older than a day." in said
 
 
 def test_a_viewer_is_offered_nothing_to_change(pages: Pages) -> None:
