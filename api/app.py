@@ -5,7 +5,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from api.dependencies import current_identity
-from api.routers import alerts, auth, dashboard, devices, factories, notifications, reports, silences
+from api.routers import alerts, auth, dashboard, devices, factories, notifications, report_schedules, reports, silences
 from warehouse.errors import InvalidInputError, NotFoundError, RetryableError
 from warehouse.installation import Installation
 
@@ -20,7 +20,7 @@ def create_app(installation: Installation) -> FastAPI:
     for opened in (factories.router, auth.router):
         app.include_router(opened, prefix="/v1")
     alarms = (alerts.router, silences.router, notifications.router)
-    for guarded in (devices.router, *alarms, dashboard.router, reports.router):
+    for guarded in (devices.router, *alarms, dashboard.router, reports.router, report_schedules.router):
         app.include_router(guarded, prefix="/v1", dependencies=[Depends(current_identity)])
     app.add_exception_handler(NotFoundError, _not_found)
     app.add_exception_handler(InvalidInputError, _invalid)

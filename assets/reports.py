@@ -5,7 +5,8 @@ from datetime import timedelta
 import dagster as dg
 
 from assets.reporting import run as reporting
-from assets.reporting.schedules import create_due, enqueue_deliveries, send_due
+from assets.reporting.deliveries import enqueue_deliveries, send_due
+from assets.reporting.schedules import create_due
 from assets.reporting.submit import JOB, OP
 from warehouse.installation import Installation
 from warehouse.reports import pending

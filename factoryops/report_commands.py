@@ -76,6 +76,57 @@ def make(
         print(f"report {order.id}")
 
 
+@app.command()
+def logo(
+    file: Annotated[Path | None, typer.Argument(help="PNG or JPEG; without it the logo is removed.", exists=True, dir_okay=False)] = None,
+    factory: FactorySlug = "",
+    home: Home = None,
+) -> None:
+    """Put the factory's logo on the covers of its reports."""
+    from assets.reporting.logo import remove_logo, set_logo
+    from warehouse.queries.people import first_person
+
+    with _opened(home) as installation:
+        factory_id = _factory_id(installation, factory)
+        person = first_person(installation.db, factory_id)
+        if file is None:
+            remove_logo(installation, factory_id, person)
+            print("The logo was removed.")
+        else:
+            kept = set_logo(installation, factory_id, person, file.read_bytes())
+            print(f"The logo stands on the next cover ({len(kept):,} bytes).")
+
+
+@app.command()
+def preview(
+    report_type: Annotated[str, typer.Argument(help="compliance, weekly_equipment, energy or alarm_review.")] = "compliance",
+    factory: FactorySlug = "",
+    days: Annotated[int, typer.Option(min=1, max=92, help="Whole days up to last midnight, on the factory's clock.")] = 7,
+    language: Annotated[str, typer.Option(help="en, de or vi.")] = "en",
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("first-page.png"),
+    home: Home = None,
+) -> None:
+    """Draw the first page as the data stand now; nothing is stored."""
+    from uuid import UUID
+
+    from pydantic import ValidationError
+
+    from assets.reporting.draft import draft_page
+    from assets.reporting.parameters import ReportOrder
+    from warehouse.queries.summary import factory_of, local_midnight
+
+    with _opened(home) as installation:
+        factory_id = _factory_id(installation, factory)
+        end = local_midnight(installation.clock.now(), factory_of(installation.db, factory_id).timezone)
+        asked = {"report_type": report_type, "language": language, "start": end - timedelta(days=days), "end": end}
+        try:
+            order = ReportOrder.model_validate({"report_id": str(UUID(int=0)), "prepared_at": installation.clock.now(), **asked})
+        except ValidationError as wrong:
+            raise InvalidInputError(wrong.errors()[0]["msg"], path=str(wrong.errors()[0]["loc"][0])) from wrong
+        out.write_bytes(draft_page(installation.settings, factory_id, order))
+    print(out)
+
+
 @app.command(name="list")
 def list_reports(factory: FactorySlug = "", home: Home = None) -> None:
     """The newest reports of a factory."""
@@ -135,7 +186,7 @@ def render(
     else:
         import nbformat
 
-        from assets.reporting.exporter import document_of
+        from assets.reporting.notebook_document import document_of
         from assets.reporting.render import render_pdf
 
         target.write_bytes(render_pdf(document_of(nbformat.read(notebook, as_version=4))))

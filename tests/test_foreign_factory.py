@@ -12,12 +12,15 @@ import api
 import dashboards
 from api.app import create_app
 from api.dependencies import SESSION_COOKIE
+from assets.reporting.parameters import ScheduleOrder
 from assets.reporting.run import save
+from assets.reporting.schedules import add_schedule
 from dashboards import resources
 from tests.alert_work import add_alert_work
 from tests.dashboards.conftest import Pages, words
 from tests.fixtures.two_plants import Plant, TwoPlants
 from warehouse import reports
+from warehouse.installation import Installation
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +87,7 @@ def endpoints(plants: TwoPlants) -> list[str]:
 
 
 REPORTS: dict[int, str] = {}
+SCHEDULES: dict[int, int] = {}
 
 
 def report_of(plant: Plant) -> str:
@@ -99,8 +103,14 @@ def _each_has_a_report(seen_plants: TwoPlants) -> None:
         asked = reports.NewReport(inst.clock.now() - timedelta(days=1), inst.clock.now(), ["json"], title=f"Week of {plant.prefix}")
         row = reports.order(inst.db, inst.clock, who.factory_id, who.user_id, asked)
         facts = {"run": f"RPT-{plant.prefix}", "snapshot_id": 1, "data_sha256": "0" * 64}
+        SCHEDULES[who.factory_id] = _schedule_of(inst, plant)
         save(inst, row, {"json": f'"{plant.prefix}"'.encode()}, "report.made", {}, facts)
         REPORTS[who.factory_id] = row.id
+
+
+def _schedule_of(inst: Installation, plant: Plant) -> int:
+    asked = ScheduleOrder(name=f"Weeks of {plant.prefix}", recipients=(f"boss@{plant.prefix.lower()}.example",), cron="0 6 * * 1")
+    return add_schedule(inst, plant.person.factory_id, plant.person.user_id, asked).id
 
 
 ALERT_WORK: dict[int, dict[str, int]] = {}
@@ -118,6 +128,7 @@ def _each_has_alert_work(seen_plants: TwoPlants) -> None:
 def filled(path: str, plant: Plant) -> str:
     """The path with ids of a plant in it; fails for a kind of id that this test does not know."""
     ids = {"device_id": plant.devices[plant.hot], "alert_id": plant.alerts[0], "report_id": report_of(plant), "kind": "json"}
+    ids["schedule_id"] = SCHEDULES[plant.person.factory_id]
     ids |= ALERT_WORK[plant.person.factory_id]
     return re.sub(r"\{(\w+)\}", lambda match: str(ids[match[1]]), path)
 
@@ -154,3 +165,13 @@ def test_a_foreign_alert_cannot_be_resolved(seen_plants: TwoPlants) -> None:
     assert client.patch(f"/v1/alerts/{seen_plants.south.alerts[0]}/resolve").status_code == 404
     client.cookies.set(SESSION_COOKIE, seen_plants.token(seen_plants.south))
     assert client.get(f"/v1/alerts/{seen_plants.south.alerts[0]}").json()["resolved_at"] is None
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"is_active": False}), ("DELETE", None)])
+def test_a_foreign_schedule_cannot_be_changed(seen_plants: TwoPlants, method: str, body: dict[str, bool] | None) -> None:
+    client = TestClient(create_app(seen_plants.installation), headers={"origin": "http://testserver"})
+    client.cookies.set(SESSION_COOKIE, seen_plants.token(seen_plants.north))
+    path = f"/v1/report-schedules/{SCHEDULES[seen_plants.south.person.factory_id]}"
+    assert client.request(method, path, json=body).status_code == 404
+    client.cookies.set(SESSION_COOKIE, seen_plants.token(seen_plants.south))
+    assert client.get(path).json()["is_active"] is True

@@ -46,11 +46,8 @@ class NewReport:
 
 def order(db: Database, clock: Clock, factory_id: int, user_id: int, asked: NewReport) -> Report:
     """A pending report. Raises NotFoundError for machines or an analysis of another factory."""
+    check_devices(db, factory_id, asked.device_ids)
     with tenant_session(db, factory_id, write=True) as session:
-        known = set(session.scalars(select(Device.id).where(Device.id.in_(asked.device_ids)))) if asked.device_ids else set()
-        missing = sorted(set(asked.device_ids) - known)
-        if missing:
-            raise NotFoundError(f"there is no machine {missing[0]} in this factory", noun="device", key=missing[0])
         if asked.analytics_job_id and session.get(AnalyticsJob, asked.analytics_job_id) is None:
             raise NotFoundError(f"there is no analysis {asked.analytics_job_id} in this factory", noun="job", key=asked.analytics_job_id)
         report = Report(
@@ -64,6 +61,17 @@ def order(db: Database, clock: Clock, factory_id: int, user_id: int, asked: NewR
         session.flush()
         audit.append(session, "report.order", f"report:{report.id}", clock.now(), audit.Actor(factory_id, user_id))
     return report
+
+
+def check_devices(db: Database, factory_id: int, device_ids: Sequence[int]) -> None:
+    """Raises NotFoundError for the first machine that is not of this factory."""
+    if not device_ids:
+        return
+    with tenant_session(db, factory_id) as session:
+        known = set(session.scalars(select(Device.id).where(Device.id.in_(device_ids))))
+    missing = sorted(set(device_ids) - known)
+    if missing:
+        raise NotFoundError(f"there is no machine {missing[0]} in this factory", noun="device", key=missing[0])
 
 
 def find(db: Database, factory_id: int, report_id: str) -> Report:

@@ -1,6 +1,7 @@
 """Reports of the caller's factory: order, follow, download, sign, verify. A report of another factory does not exist here."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Path, Request
 from fastapi.concurrency import run_in_threadpool
@@ -9,8 +10,12 @@ from sqlalchemy import func, select
 
 from api.dependencies import Inst, PageOf, Who, Worker
 from api.schemas.common import Page
-from api.schemas.reports import FileOut, Kind, ReportIn, ReportOut, SignatureOut, SignIn, VerificationOut
+from api.schemas.reports import DeliveryOut, FileOut, Kind, ReportIn, ReportOut, SignatureOut, SignIn, VerificationOut
+from assets.reporting import logo
+from assets.reporting.deliveries import deliveries
 from assets.reporting.downloads import stored_file
+from assets.reporting.draft import draft_page
+from assets.reporting.parameters import LONGEST_PERIOD, ReportOrder
 from assets.reporting.submit import submit
 from warehouse import reports
 from warehouse.errors import InvalidInputError
@@ -31,8 +36,7 @@ MEDIA = {
 @router.post("", operation_id="createReport", status_code=201)
 def create_report(asked: ReportIn, who: Worker, inst: Inst) -> ReportOut:
     """Orders a report; it is made in the background. Follow it with GET."""
-    if asked.date_range_start >= asked.date_range_end:
-        raise InvalidInputError("the period must end after it starts", path="date_range_end")
+    _check_period(asked)
     wanted = reports.NewReport(
         asked.date_range_start, asked.date_range_end, list(dict.fromkeys([asked.format, *asked.also])), report_type=asked.report_type,
         title=asked.title, device_ids=asked.device_ids, language=asked.language, include_analytics=asked.include_analytics,
@@ -41,6 +45,50 @@ def create_report(asked: ReportIn, who: Worker, inst: Inst) -> ReportOut:
     row = reports.order(inst.db, inst.clock, who.factory_id, who.user_id, wanted)
     submit(inst.settings, row.id)
     return _out(inst, row)
+
+
+@router.post("/preview", operation_id="previewReport", response_class=Response, responses={200: {"content": {"image/png": {}}}})
+def preview_report(asked: ReportIn, who: Worker, inst: Inst) -> Response:
+    """The first page of the report that this order would give, as PNG. Nothing is stored."""
+    _check_period(asked)
+    if asked.device_ids:
+        reports.check_devices(inst.db, who.factory_id, asked.device_ids)
+    order = ReportOrder(
+        report_id=str(UUID(int=0)), report_type=asked.report_type, title=asked.title or "", device_ids=tuple(asked.device_ids),
+        start=asked.date_range_start, end=asked.date_range_end, language=asked.language, prepared_at=inst.clock.now(),
+    )  # fmt: skip
+    return Response(
+        draft_page(inst.settings, who.factory_id, order), media_type="image/png", headers={"Cache-Control": "private, no-store"}
+    )
+
+
+@router.put("/logo", operation_id="setReportLogo", status_code=204)
+async def set_report_logo(request: Request, who: Worker, inst: Inst) -> None:
+    """The PNG or JPEG in the body stands on the cover of the factory's reports from now on; at most 4 MiB."""
+    content = await _body(request, logo.LARGEST_BYTES)
+    await run_in_threadpool(logo.set_logo, inst, who.factory_id, who.user_id, content)
+
+
+@router.delete("/logo", operation_id="removeReportLogo", status_code=204)
+def remove_report_logo(who: Worker, inst: Inst) -> None:
+    """Our own mark stands on the cover again."""
+    logo.remove_logo(inst, who.factory_id, who.user_id)
+
+
+def _check_period(asked: ReportIn) -> None:
+    if asked.date_range_start >= asked.date_range_end:
+        raise InvalidInputError("the period must end after it starts", path="date_range_end")
+    if asked.date_range_end - asked.date_range_start > LONGEST_PERIOD:
+        raise InvalidInputError(f"a report covers at most {LONGEST_PERIOD.days} days", path="date_range_end")
+
+
+async def _body(request: Request, most: int) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > most:
+            raise HTTPException(413, f"The file is larger than {most // 1024**2} MiB.")
+    return bytes(content)
 
 
 @router.get("", operation_id="listReports")
@@ -55,14 +103,10 @@ def list_reports(who: Who, inst: Inst, paging: PageOf) -> Page[ReportOut]:
 @router.post("/verify", operation_id="verifyReport")
 async def verify_report(request: Request, who: Who, inst: Inst) -> VerificationOut:
     """Is the file in the body genuine, altered, unsigned or unknown? At most 64 MiB; nothing is kept."""
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > LARGEST_FILE_BYTES:
-            raise HTTPException(413, "The file is larger than 64 MiB.")
+    content = await _body(request, LARGEST_FILE_BYTES)
     from assets.reporting import proof  # noqa: PLC0415  # 150 MB of PDF and chart libraries that most requests need not
 
-    found = await run_in_threadpool(proof.verify, inst, who.factory_id, bytes(content))
+    found = await run_in_threadpool(proof.verify, inst, who.factory_id, content)
     return VerificationOut(**{name: getattr(found, name) for name in VerificationOut.model_fields})
 
 
@@ -118,14 +162,16 @@ def delete_report(report_id: ReportId, who: Worker, inst: Inst) -> None:
 
 
 def _out(inst: Installation, row: Report, *, is_list: bool = False) -> ReportOut:
-    own = {name: getattr(row, name) for name in ReportOut.model_fields if name not in {"files", "signatures", "run"}}
+    own = {name: getattr(row, name) for name in ReportOut.model_fields if name not in {"files", "signatures", "deliveries", "run"}}
     if is_list:
         return ReportOut(**own, run=row.run_label)
     files = [f for f in reports.files(inst.db, row.factory_id, row.id) if f.replaced_at is None and f.kind in reports.DOWNLOADS]
     signatures = reports.signatures(inst.db, row.factory_id, row.id)
+    sent = deliveries(inst, row.factory_id, row.id)
     return ReportOut(
         **own,
         run=row.run_label,
         files=[FileOut(kind=f.kind, name=f.name, size_bytes=f.size_bytes, sha256=f.sha256) for f in files],
         signatures=[SignatureOut(**{name: getattr(s, name) for name in SignatureOut.model_fields}) for s in signatures],
+        deliveries=[DeliveryOut(**{name: getattr(d, name) for name in DeliveryOut.model_fields}) for d in sent],
     )

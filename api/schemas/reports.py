@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.schemas.common import MomentIn
 
 Type = Literal["compliance", "weekly_equipment", "energy", "alarm_review"]
 Format = Literal["pdf", "excel", "json"]
@@ -18,8 +20,8 @@ class ReportIn(BaseModel):
     title: Annotated[str | None, Field(max_length=255)] = None
     device_ids: Annotated[list[int], Field(max_length=500)] = []
     """Empty: every active machine."""
-    date_range_start: AwareDatetime
-    date_range_end: AwareDatetime
+    date_range_start: MomentIn
+    date_range_end: MomentIn
     format: Format = "pdf"
     also: Annotated[list[Kind], Field(max_length=6)] = []
     """Further formats of the same run."""
@@ -36,6 +38,44 @@ class FileOut(BaseModel):
     name: str
     size_bytes: int
     sha256: str
+
+
+class DeliveryOut(BaseModel):
+    """One mail about a scheduled report."""
+
+    recipient: str
+    kind: str
+    """report, or failure: the schedule's owner is told."""
+    status: str
+    attempts: int
+    last_error: str | None
+    sent_at: datetime | None
+
+
+class ScheduleOut(BaseModel):
+    """A report that is made again and again."""
+
+    id: int
+    name: str
+    report_type: str
+    device_ids: list[int]
+    formats: list[str]
+    recipients: list[str]
+    cron: str
+    period: str
+    language: str
+    delivery: str
+    catches_up: bool
+    is_active: bool
+    next_due_at: datetime
+
+
+class ScheduleSwitch(BaseModel):
+    """Pause or resume."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    is_active: bool
 
 
 class SignatureOut(BaseModel):
@@ -71,6 +111,7 @@ class ReportOut(BaseModel):
     completed_at: datetime | None
     files: list[FileOut] = []
     signatures: list[SignatureOut] = []
+    deliveries: list[DeliveryOut] = []
 
 
 class SignIn(BaseModel):

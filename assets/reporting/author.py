@@ -63,7 +63,7 @@ class Report:
             from assets.reporting.interactive import run_of_factory  # noqa: PLC0415  # needs the installation's storages; headless runs have none
 
             run = run_of_factory(asked.factory, asked.days)
-            emit = _shower(run.words)
+            emit = _shower(run)
         report = cls(run, emit)
         report._emit({"kind": "meta", "facts": meta_facts(run)})
         return report
@@ -175,10 +175,13 @@ def _leave(block: Data) -> None:
     display({MIME: block, "text/plain": block["kind"]}, raw=True)
 
 
-def _shower(words: Language) -> Emit:
+def _shower(run: RunData) -> Emit:
     """In Jupyter: the block and how it looks."""
+    words, signatures = run.words.template_words(), meta_facts(run)["signatures"]
 
     def show(block: Data) -> None:
-        display({MIME: block, "text/html": block_html(block, words.template_words()), "text/plain": block["kind"]}, raw=True)
+        # Rows of signatures are filled in when the file is sealed; on the screen as they stand now.
+        seen = block | {"rows": signatures} if block.get("rows", ()) is None else block
+        display({MIME: block, "text/html": block_html(seen, words), "text/plain": block["kind"]}, raw=True)
 
     return show

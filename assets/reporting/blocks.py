@@ -108,7 +108,7 @@ def _texts(value: object) -> Iterator[str]:
         yield value
     elif isinstance(value, dict):
         for key, inner in value.items():
-            if key not in {"svg", "png", "alt", "file"}:
+            if key not in {"svg", "png", "logo_png", "alt", "logo_alt", "file"}:
                 yield from _texts(inner)
     elif isinstance(value, Sequence):
         for inner in value:

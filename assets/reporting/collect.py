@@ -10,7 +10,9 @@ from typing import Any, Final
 import polars as pl
 from polars import selectors
 
+from assets.reporting.analysis import analysis_frame
 from assets.reporting.digest import digest_of, frame_digest
+from assets.reporting.logo import logo_frame
 from assets.reporting.parameters import REPORT_TYPES, ReportOrder, run_label
 from assets.reporting.words import language
 from warehouse.db import Database
@@ -25,8 +27,8 @@ FACTS: Final = "facts.json"
 DETAIL_DEVICES: Final = 10
 POINTS_A_LINE: Final = 400
 BASELINE_DAYS: Final = 28
-OPERATIONAL: Final = ("devices", "parameters", "alerts", "rules", "changes")
-"""Frames from the operational database, which has no snapshots: they are kept with the report."""
+OPERATIONAL: Final = ("devices", "parameters", "alerts", "rules", "changes", "analysis", "logo")
+"""Frames that do not come from the lake and so have no snapshot: they are kept with the report."""
 _VERSIONS: Final = ("factoryops", "duckdb", "polars", "matplotlib", "typst", "pikepdf", "papermill", "openpyxl")
 
 
@@ -56,7 +58,7 @@ def collect(
     """
     at_snapshot = lake.snapshot_id() if snapshot_id is None else snapshot_id
     factory = factory_of(db, factory_id)
-    rows = operational if operational is not None else _operational(db, factory_id, order)
+    rows = operational if operational is not None else _operational(db, settings, factory_id, order)
     device_ids = rows["devices"]["device_id"].to_list()
     reader = lake.reader(factory_id, at_snapshot)
     frames = rows | _from_lake(reader, rows, device_ids, order, timedelta(minutes=settings.offline_after_minutes))
@@ -75,6 +77,7 @@ def collect(
         "end": order.end.astimezone(UTC).isoformat(),
         "previous_start": order.previous_start.astimezone(UTC).isoformat(),
         "prepared_at": order.prepared_at.astimezone(UTC).isoformat(),
+        "keep_until": order.keep_until.isoformat() if order.keep_until is not None else None,
         "prepared_by": order.prepared_by,
         "prepared_for": order.prepared_for,
         "include_analytics": order.include_analytics,
@@ -89,7 +92,7 @@ def collect(
     return Collected(facts, rows)
 
 
-def _operational(db: Database, factory_id: int, order: ReportOrder) -> dict[str, pl.DataFrame]:
+def _operational(db: Database, settings: Settings, factory_id: int, order: ReportOrder) -> dict[str, pl.DataFrame]:
     devices = report_data.devices(db, factory_id, order.device_ids)
     device_ids = devices["device_id"].to_list()
     return {
@@ -98,6 +101,8 @@ def _operational(db: Database, factory_id: int, order: ReportOrder) -> dict[str,
         "alerts": report_data.alerts(db, factory_id, device_ids, order.previous_start, order.end, order.prepared_at),
         "rules": report_data.rules(db, factory_id),
         "changes": report_data.changes(db, factory_id, order.start, order.end),
+        "analysis": analysis_frame(db, settings, factory_id, device_ids, order),
+        "logo": logo_frame(settings, factory_id),
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -55,7 +55,7 @@ def _open_alerts(run: RunData) -> Iterator[Finding]:
         first = group.row(0, named=True)
         machine = plain(run.keys.get(int(str(device)), "?"))
         age = run.write.span((run.end - first["triggered_at"]).total_seconds() / 60)
-        body = run.words("Raised {when}; {age} old at the end of the period.", when=run.write.at(first["triggered_at"]), age=age)
+        body = run.words("Raised {when}; {age} old at the end of the period.", when=run.when(first["triggered_at"]), age=age)
         if group.height > 1:
             body += " " + run.words("{count} alerts of this machine were open.", count=group.height)
         body += " " + (
@@ -64,7 +64,12 @@ def _open_alerts(run: RunData) -> Iterator[Finding]:
             else run.words("Nobody has acknowledged it.")
         )
         title = run.words("{machine}: “{alert}” is still open", machine=machine, alert=plain(first["title"]))
-        yield Finding(first["severity"], title, body, run.words("Evidence: @tbl-register"), group.height + 10)
+        yield Finding(first["severity"], title, body, _register(run, first["triggered_at"]), group.height + 10)
+
+
+def _register(run: RunData, raised: datetime) -> str:
+    """Where an open alert stands: in the register, or, when it is older than the period, in the table of those before."""
+    return run.words("Evidence: @tbl-register") if raised >= run.start else run.words("Evidence: @tbl-standing")
 
 
 def _faults(run: RunData) -> Iterator[Finding]:

@@ -168,8 +168,9 @@ def _finding(block: Data, w: _Writer) -> str:
 
 def _cover(block: Data, w: _Writer) -> str:
     facts = "".join(f"<tr><td>{w.rich(name)}</td><td>{w.rich(value)}</td></tr>" for name, value in block["facts"])
+    logo = _picture({"png": block.get("logo_png"), "alt": block.get("logo_alt")}) if block.get("logo_png") else ""
     return (
-        f"<header><p>{w.rich(block['report'])}</p><h1>{escape(block['factory'])}</h1><p>{w.rich(block['period'])}</p></header>{_picture(block)}"
+        f"<header>{logo}<p>{w.rich(block['report'])}</p><h1>{escape(block['factory'])}</h1><p>{w.rich(block['period'])}</p></header>{_picture(block)}"
         f"{_signatures(block, w)}<table>{facts}</table>"
     )
 

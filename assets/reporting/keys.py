@@ -33,8 +33,13 @@ class KeyFiles:
 
     @property
     def authority(self) -> Path:
-        """Certificate of the authority: what verification trusts, and the only file to hand to auditors."""
+        """Certificate of the authority, the only file to hand to auditors."""
         return self.folder / "authority.crt.pem"
+
+    @property
+    def authorities(self) -> list[Path]:
+        """Every certificate that verification trusts: `authority*.crt.pem`, so that earlier ones and that of a token can stand beside."""
+        return sorted(self.folder.glob("authority*.crt.pem"))
 
     @property
     def authority_key(self) -> Path:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.availability import SLOT, STATES
+from warehouse.terms import SEVERITIES
 
 SLOT_H: Final = SLOT.total_seconds() / 3600
 HEALTH_POINTS: Final = {"critical": 22.0, "high": 7.0, "medium": 0.8, "low": 0.3}

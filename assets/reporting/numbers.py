@@ -32,6 +32,11 @@ class Writer:
         text = f"{value:,.{places}f}".replace("-", "−")
         return text.translate({ord(","): self.words.thousands, ord("."): self.words.decimal})
 
+    def exact(self, value: float) -> str:
+        """A number that people chose, such as a limit: with the decimals that it has, at most four."""
+        text = f"{value:,.4f}".rstrip("0").rstrip(".").replace("-", "−")
+        return text.translate({ord(","): self.words.thousands, ord("."): self.words.decimal})
+
     def percent(self, share: float | None, places: int = 1) -> str:
         """A share as percent without the sign. 100 only when nothing is missing: 99.96 never rounds up."""
         if share is None:

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 ReportType = Literal["compliance", "weekly_equipment", "energy", "alarm_review"]
 Format = Literal["pdf", "excel", "json", "html", "csv", "parquet"]
 Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
+"""A mail address."""
 REPORT_TYPES: Final[dict[str, str]] = {
     "compliance": "Compliance report",
     "weekly_equipment": "Weekly equipment report",
@@ -44,6 +46,8 @@ class ReportOrder(BaseModel):
     prepared_for: str = ""
     """Schedule or person that ordered it, as the cover prints it."""
     prepared_at: Moment
+    keep_until: Moment | None = None
+    """When its files are deleted, as the cover prints it."""
 
     @model_validator(mode="after")
     def _sensible_period(self) -> Self:
@@ -60,6 +64,28 @@ class ReportOrder(BaseModel):
     def previous_start(self) -> datetime:
         """The period before has the same length and ends where this one starts."""
         return self.start - (self.end - self.start)
+
+
+class ScheduleOrder(BaseModel):
+    """An order for a report that is made again and again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
+    """Also the title of its reports."""
+    report_type: ReportType = "compliance"
+    device_ids: Annotated[tuple[int, ...], Field(max_length=MOST_DEVICES)] = ()
+    """Empty: every active machine."""
+    formats: Annotated[tuple[Format, ...], Field(min_length=1, max_length=6)] = ("pdf",)
+    recipients: Annotated[tuple[Address, ...], Field(min_length=1, max_length=50)]
+    cron: Annotated[str, StringConstraints(max_length=100)]
+    """Five fields, on the factory's clock."""
+    period: Literal["day", "week", "month"] = "week"
+    """The last whole one before the report is due."""
+    language: Literal["en", "de", "vi"] = "en"
+    delivery: Literal["link", "attachment"] = "link"
+    catches_up: bool = True
+    """Whether reports that came due while nothing ran are made afterwards, or only the newest."""
 
 
 class NotebookParameters(BaseModel):

@@ -8,8 +8,8 @@ import nbformat
 
 from assets.reporting.blocks import plain
 from assets.reporting.digest import sha256
-from assets.reporting.exporter import document_of
 from assets.reporting.keys import key_files
+from assets.reporting.notebook_document import document_of
 from assets.reporting.numbers import writer
 from assets.reporting.parameters import ReportOrder
 from assets.reporting.pdf_gate import check_pdf
@@ -28,6 +28,8 @@ from warehouse.queries.summary import factory_of
 from warehouse.tenancy import tenant_session
 
 Verdict = Literal["genuine", "altered", "unsigned", "unknown"]
+ROLES: Final = {"super_admin": "super administrator", "admin": "administrator", "viewer": "viewer"}
+"""Roles as the cover prints them."""
 ORDER_OF_MEANINGS: Final = ("reviewed", "approved")
 
 
@@ -51,7 +53,7 @@ class Reproduction:
 
     same_data: bool
     same_files: dict[str, bool]
-    """By kind: byte for byte before sealing. Excel files are compared by their data only, so they are not listed."""
+    """By kind: byte for byte before sealing."""
     changed_versions: list[str]
     """Packages whose version is another one now."""
 
@@ -66,7 +68,7 @@ def verify(installation: Installation, factory_id: int, content: bytes, report_i
     With `report_id` the file must also be one of that report.
     """
     is_pdf = content[:1024].lstrip().startswith(b"%PDF-")
-    seal_found = read_seal(content, key_files(installation.settings).authority) if is_pdf else Seal(is_signed=False)
+    seal_found = read_seal(content, key_files(installation.settings).authorities) if is_pdf else Seal(is_signed=False)
     chain = ledger.check_chain(installation.db, factory_id)
     digest, known = sha256(content), _known(installation, factory_id)
     found = known.get(digest)
@@ -129,7 +131,7 @@ def reproduce(installation: Installation, factory_id: int, report_id: str) -> Re
         raise PermanentError("the kept inputs of the report are not those that the ledger knows: they were changed")
     order = ReportOrder.model_validate(proof["order"])
     again = make(installation, factory_id, order, lambda *_: None, snapshot_id=proof["snapshot_id"], operational=read_inputs(inputs))
-    compared = [kind for kind in ("pdf", "html", "json", "csv", "parquet") if kind in proof["rendered_sha256"]]
+    compared = [kind for kind in ("pdf", "excel", "html", "json", "csv", "parquet") if kind in proof["rendered_sha256"]]
     return Reproduction(
         same_data=again.proof["data_sha256"] == proof["data_sha256"],
         same_files={kind: again.proof["rendered_sha256"].get(kind) == proof["rendered_sha256"][kind] for kind in compared},
@@ -159,7 +161,7 @@ def sign(
     if any(s.meaning == meaning for s in done):
         raise SigningRefusedError(f"This report is {meaning} already.")
     signature = ReportSignature(
-        report_id=report_id, user_id=user_id, name=person.name or person.email, role=person.role.replace("_", " "), meaning=meaning,
+        report_id=report_id, user_id=user_id, name=person.name or person.email, role=ROLES.get(person.role, person.role), meaning=meaning,
         comment=comment or None, signed_at=now,
     )  # fmt: skip
     _render_signed(installation, factory_id, report_id, [*done, signature])

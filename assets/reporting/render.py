@@ -6,6 +6,8 @@ The same document gives the same bytes.
 import base64
 import io
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,12 +15,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import pikepdf
-import typst
 
+from assets.reporting import typeset
 from assets.reporting.blocks import Data, Document
 from assets.reporting.places import FONTS, TEMPLATE
 from warehouse.errors import PermanentError
+from warehouse.settings import bare_environment
 
+TIME_LIMIT_S: Final = 120.0
 STANDARDS: Final[list[Any]] = ["a-2a", "ua-1"]
 
 
@@ -45,21 +49,32 @@ def _compiled(document: Document, form: Literal["pdf", "png"], *, ppi: float | N
         year, month, day, hour, minute, second = document.meta["sealed"]
         made = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         more: dict[str, Any] = {"ppi": ppi} if form == "png" else {"pdf_standards": STANDARDS}
-        try:
-            found = typst.compile(
-                str(folder / "main.typ"),
-                root=name,
-                font_paths=[str(FONTS)],
-                ignore_system_fonts=True,
-                format=form,
-                timestamp=int(made.timestamp()),
-                **more,
-            )
-        except RuntimeError as failed:
-            raise RenderError(f"the report cannot be set: {failed}") from failed
-    if found is None:
-        raise RenderError("Typst returned no document")
-    return list(found) if isinstance(found, list) else [found]
+        order = {
+            "main": str(folder / "main.typ"), "root": name, "fonts": [str(FONTS)], "format": form, "timestamp": int(made.timestamp()),
+            "more": more,
+        }  # fmt: skip
+        _typeset(order, folder)
+        return [path.read_bytes() for path in sorted(folder.glob("out-*"))]
+
+
+def _typeset(order: dict[str, Any], folder: Path) -> None:
+    # -P: a file in the folder must not be imported in place of a library.
+    command = [sys.executable, "-P", str(Path(typeset.__file__))]
+    try:
+        done = subprocess.run(
+            command,
+            input=json.dumps(order).encode(),
+            capture_output=True,
+            cwd=folder,
+            env=bare_environment(),
+            timeout=TIME_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise RenderError(f"setting the report took longer than {TIME_LIMIT_S:.0f} s") from late
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip() or f"its process ended with {done.returncode}"
+        raise RenderError(f"the report cannot be set: {said[-1000:]}")
 
 
 def _packed(pdf: bytes) -> bytes:
@@ -97,8 +112,8 @@ def _placed(value: Any, folder: Path, names: Iterator[str]) -> Any:
         return [_placed(inner, folder, names) for inner in value]
     if not isinstance(value, dict):
         return value
-    found = {key: _placed(inner, folder, names) for key, inner in value.items() if key not in {"svg", "png", "logo_svg", "logo_png"}}
-    for key, target in (("svg", "file"), ("png", "file"), ("logo_svg", "logo"), ("logo_png", "logo")):
+    found = {key: _placed(inner, folder, names) for key, inner in value.items() if key not in {"svg", "png", "logo_png"}}
+    for key, target in (("svg", "file"), ("png", "file"), ("logo_png", "logo")):
         if value.get(key):
             kind = key.rsplit("_", 1)[-1]
             path = folder / f"{next(names)}.{kind}"

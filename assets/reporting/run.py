@@ -21,10 +21,10 @@ from sqlalchemy.orm import Session
 from assets.reporting.attachments import csv_attachment, parquet_attachment
 from assets.reporting.collect import OPERATIONAL, Collected, collect
 from assets.reporting.digest import sha256
-from assets.reporting.exporter import document_of
 from assets.reporting.html import document_html
 from assets.reporting.json_report import report_json
-from assets.reporting.keys import ensure_keys
+from assets.reporting.keys import ensure_keys, key_files
+from assets.reporting.notebook_document import document_of
 from assets.reporting.notebook_run import notebook_of, run_notebook
 from assets.reporting.parameters import ReportOrder
 from assets.reporting.pdf_gate import check_pdf
@@ -113,6 +113,7 @@ def order_of(installation: Installation, report: Report) -> ReportOrder:
             "start": report.date_range_start, "end": report.date_range_end, "formats": tuple(report.also or [report.format]),
             "language": report.language, "include_analytics": report.include_analytics, "analytics_job_id": report.analytics_job_id,
             "prepared_by": "FactoryOps", "prepared_for": person.name or person.email, "prepared_at": installation.clock.now(),
+            "keep_until": installation.clock.now() + reports.retention(installation.settings, report.report_type),
         }
     )  # fmt: skip
 
@@ -233,14 +234,13 @@ def store(installation: Installation, report: Report, made: Made) -> None:
 
 
 def seal(installation: Installation, pdf: bytes | None, facts: dict[str, Any]) -> bytes | None:
-    """The PDF with the installation's signature; as it is when there are no keys."""
-    keys = ensure_keys(installation.settings, installation.clock)
-    if pdf is None or (keys is None and not installation.settings.report_pkcs11_library):
-        return pdf
-    if keys is None:
+    """The PDF with the installation's signature; as it is when there are no keys and no token."""
+    settings = installation.settings
+    keys = key_files(settings) if settings.report_pkcs11_library else ensure_keys(settings, installation.clock)
+    if pdf is None or keys is None:
         return pdf
     reason = f"Report {facts['run']}, data {facts['data_sha256'][:16]}"
-    return sign_pdf(pdf, keys, installation.settings, reason=reason, location=facts["factory"]["name"])
+    return sign_pdf(pdf, keys, settings, reason=reason, location=facts["factory"]["name"])
 
 
 def save(

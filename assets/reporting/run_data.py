@@ -16,7 +16,7 @@ from assets.reporting.numbers import Writer
 from assets.reporting.words import language
 from warehouse.queries.alarm_quality import AlarmQuality, measure
 from warehouse.queries.data_quality import coverage
-from warehouse.queries.energy import METER_KIND
+from warehouse.terms import METER_KIND
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class RunData:
         self.zone = ZoneInfo(self.facts["factory"]["zone"])
         self.words = language(self.facts["language"])
         self.write = Writer(self.words, self.zone)
+
+    def when(self, moment: datetime) -> str:
+        """A moment as text: day of the week and time when it lies in this period or the one before, otherwise with its date."""
+        return self.write.at(moment) if self.previous_start <= moment < self.end else self.write.stamp(moment)
 
     def frame(self, name: str) -> pl.DataFrame:
         """A frame by its name."""

@@ -1,37 +1,36 @@
-"""Schedules of reports: each occurrence becomes one report exactly once, also after downtime, and is mailed when it is done."""
+"""Schedules of reports: each occurrence becomes one report exactly once, also after downtime."""
 
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from assets.reporting.downloads import stored_file
 from assets.reporting.due import check_cron, next_due, occurrences, period_of
-from rules.notify.channels import Attachment, Message
-from rules.notify.email import email_channel
-from warehouse.errors import FactoryOpsError, PermanentError
+from assets.reporting.parameters import ScheduleOrder
+from warehouse.access import audit
+from warehouse.errors import NotFoundError
 from warehouse.installation import Installation
-from warehouse.models.people import Factory, User
-from warehouse.models.reporting import ReportDelivery, ReportSchedule
+from warehouse.models.people import Factory
+from warehouse.models.reporting import ReportSchedule
 from warehouse.models.work import Report
+from warehouse.reports import check_devices
 from warehouse.tenancy import system_session, tenant_session
 
-MOST_ATTEMPTS: Final = 6
-LARGEST_ATTACHMENT_BYTES: Final = 15 * 1024 * 1024
 
-
-def add_schedule(installation: Installation, factory_id: int, owner_id: int, **fields: Any) -> ReportSchedule:
-    """A new schedule: name, report_type, formats, recipients, cron, period and what else the table has. Raises InvalidInputError."""
-    cron = check_cron(fields["cron"])
+def add_schedule(installation: Installation, factory_id: int, owner_id: int, asked: ScheduleOrder) -> ReportSchedule:
+    """A new schedule. Raises InvalidInputError for a wrong cron expression, NotFoundError for machines of another factory."""
+    cron, now = check_cron(asked.cron), installation.clock.now()
+    check_devices(installation.db, factory_id, asked.device_ids)
     with tenant_session(installation.db, factory_id, write=True) as session:
-        zone = session.scalars(select(Factory)).one().timezone
-        first = next_due(cron, zone, installation.clock.now())
-        period_of(fields["period"], zone, first)
-        schedule = ReportSchedule(owner_id=owner_id, **{"device_ids": [], "next_due_at": first} | fields)
+        first = next_due(cron, session.scalars(select(Factory)).one().timezone, now)
+        schedule = ReportSchedule(
+            owner_id=owner_id, next_due_at=first, created_at=now,
+            **{name: list(value) if isinstance(value, tuple) else value for name, value in asked},
+        )  # fmt: skip
         session.add(schedule)
         session.flush()
+        _note(session, "add", schedule, now, audit.Actor(factory_id, owner_id))
     return schedule
 
 
@@ -39,6 +38,45 @@ def schedules(installation: Installation, factory_id: int) -> list[ReportSchedul
     """The schedules of a factory."""
     with tenant_session(installation.db, factory_id) as session:
         return list(session.scalars(select(ReportSchedule).order_by(ReportSchedule.id)))
+
+
+def find_schedule(installation: Installation, factory_id: int, schedule_id: int) -> ReportSchedule:
+    """One schedule. Raises NotFoundError, also for those of other factories."""
+    with tenant_session(installation.db, factory_id) as session:
+        return _one(session, schedule_id)
+
+
+def switch_schedule(installation: Installation, factory_id: int, schedule_id: int, user_id: int, *, is_active: bool) -> ReportSchedule:
+    """Pauses a schedule, or lets it go on from now: what came due meanwhile is not made. Raises NotFoundError."""
+    now = installation.clock.now()
+    with tenant_session(installation.db, factory_id, write=True) as session:
+        schedule = _one(session, schedule_id)
+        if is_active and not schedule.is_active:
+            schedule.next_due_at = next_due(schedule.cron, session.scalars(select(Factory)).one().timezone, now)
+        schedule.is_active = is_active
+        session.flush()
+        _note(session, "resume" if is_active else "pause", schedule, now, audit.Actor(factory_id, user_id))
+    return schedule
+
+
+def remove_schedule(installation: Installation, factory_id: int, schedule_id: int, user_id: int) -> None:
+    """Deletes a schedule; the reports it ordered stay. Raises NotFoundError."""
+    with tenant_session(installation.db, factory_id, write=True) as session:
+        schedule = _one(session, schedule_id)
+        _note(session, "delete", schedule, installation.clock.now(), audit.Actor(factory_id, user_id))
+        session.delete(schedule)
+
+
+def _one(session: Session, schedule_id: int) -> ReportSchedule:
+    found = session.scalar(select(ReportSchedule).where(ReportSchedule.id == schedule_id))
+    if found is None:
+        raise NotFoundError(f"there is no schedule {schedule_id} in this factory", noun="schedule", key=schedule_id)
+    return found
+
+
+def _note(session: Session, action: str, schedule: ReportSchedule, now: datetime, actor: audit.Actor) -> None:
+    facts = {"name": schedule.name, "report_type": schedule.report_type, "cron": schedule.cron, "recipients": schedule.recipients}
+    audit.append(session, f"report_schedule.{action}", f"report_schedule:{schedule.id}", now, actor, after=facts)
 
 
 def create_due(installation: Installation) -> list[str]:
@@ -76,93 +114,3 @@ def _ordered(session: Session, schedule: ReportSchedule, zone: str, moment: date
     session.add(report)
     session.flush()
     return report.id
-
-
-def enqueue_deliveries(installation: Installation) -> int:
-    """Writes a delivery for each recipient of finished scheduled reports, and one to the owner of a failed one; each once."""
-    made = 0
-    with system_session(installation.db, "deliveries of finished reports", write=True) as session:
-        known = select(ReportDelivery.report_id)
-        done = session.execute(
-            select(Report, ReportSchedule)
-            .join(ReportSchedule, ReportSchedule.id == Report.schedule_id)
-            .where(Report.status.in_(["complete", "failed"]), Report.id.not_in(known))
-        ).all()
-        for report, schedule in done:
-            failed = report.status == "failed"
-            owner = session.get(User, schedule.owner_id)
-            to = [owner.email] if failed and owner else schedule.recipients
-            for recipient in dict.fromkeys(to):
-                session.add(
-                    ReportDelivery(
-                        factory_id=report.factory_id, report_id=report.id, recipient=recipient, kind="failure" if failed else "report",
-                        with_attachment=schedule.delivery == "attachment" and not failed, next_attempt_at=installation.clock.now(),
-                    )
-                )  # fmt: skip
-                made += 1
-    return made
-
-
-def send_due(installation: Installation) -> tuple[int, int]:
-    """Sends what waits; returns how many were sent and how many failed this time. A failed one is tried again, later each time."""
-    now = installation.clock.now()
-    with system_session(installation.db, "mails about reports") as session:
-        waiting = session.execute(
-            select(ReportDelivery.id, ReportDelivery.factory_id).where(
-                ReportDelivery.status == "pending", ReportDelivery.next_attempt_at <= now
-            )
-        ).all()
-    channel, sent, failed = email_channel(installation.settings), 0, 0
-    try:
-        for delivery_id, factory_id in waiting:
-            if _send(installation, channel, factory_id, delivery_id):
-                sent += 1
-            else:
-                failed += 1
-    finally:
-        channel.close()
-    return sent, failed
-
-
-def _send(installation: Installation, channel: Any, factory_id: int, delivery_id: int) -> bool:
-    with tenant_session(installation.db, factory_id) as session:
-        delivery = session.get_one(ReportDelivery, delivery_id)
-        report = session.get_one(Report, delivery.report_id)
-    problem = None
-    try:
-        channel.send(_message(installation, report, delivery))
-    except FactoryOpsError as failed:
-        problem = failed
-    now = installation.clock.now()
-    with tenant_session(installation.db, factory_id, write=True) as session:
-        row = session.get_one(ReportDelivery, delivery_id)
-        row.attempts += 1
-        if problem is None:
-            row.status, row.sent_at, row.last_error = "sent", now, None
-        else:
-            row.last_error = problem.message[:1000]
-            is_over = isinstance(problem, PermanentError) or row.attempts >= MOST_ATTEMPTS
-            row.status = "failed" if is_over else "pending"
-            row.next_attempt_at = now + timedelta(minutes=2**row.attempts)
-    return problem is None
-
-
-def _message(installation: Installation, report: Report, delivery: ReportDelivery) -> Message:
-    title = " ".join((report.title or report.report_type).split())
-    link = f"{installation.settings.app_url.rstrip('/')}/reports?report={report.id}"
-    attachments: tuple[Attachment, ...] = ()
-    if delivery.kind == "failure":
-        subject, body = f"Report failed: {title}", f"The scheduled report “{title}” could not be made: {report.error_message}\n\n{link}\n"
-    else:
-        subject = f"Report: {title}"
-        body = f"“{title}” for {report.date_range_start:%Y-%m-%d} to {report.date_range_end:%Y-%m-%d} (UTC) is ready.\n\n{link}\n"
-        if delivery.with_attachment:
-            name, content = stored_file(installation, report.factory_id, report.id, report.format)
-            if len(content) <= LARGEST_ATTACHMENT_BYTES:
-                attachments = (Attachment(name, content),)
-            else:
-                body += "\nThe file is too large for a mail; it is behind the link.\n"
-    return Message(
-        notification_id=delivery.id, alert_id=0, channel="email", recipient=delivery.recipient, subject=subject, body=body,
-        idempotency_key=f"report-{delivery.id}", created_at=delivery.created_at, attempt=delivery.attempts + 1, attachments=attachments,
-    )  # fmt: skip

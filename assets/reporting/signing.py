@@ -1,6 +1,7 @@
 """PAdES B-B certification signatures: seals a PDF against any later change, and tells whether the seal still holds. Nothing is fetched."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,13 +65,25 @@ def sign_pdf(pdf: bytes, files: KeyFiles, settings: Settings, *, reason: str, lo
         app_build_props=None,
     )
     out = io.BytesIO()
+    refusals: tuple[type[Exception], ...] = (SigningError, PdfError, OSError, ValueError, *_token_errors(settings))
     try:
         writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
         with _signer(files, settings) as signer:
             signers.PdfSigner(facts, signer).sign_pdf(writer, output=out)
-    except (SigningError, PdfError, OSError, ValueError) as failed:
+    except SigningFailedError:
+        raise
+    except refusals as failed:
         raise SigningFailedError(f"the report cannot be signed: {failed}") from failed
     return out.getvalue()
+
+
+def _token_errors(settings: Settings) -> tuple[type[Exception], ...]:
+    """What a token may raise while it signs; nothing without a token, since its package is not there then."""
+    if not settings.report_pkcs11_library:
+        return ()
+    from pkcs11 import PKCS11Error  # noqa: PLC0415  # as above
+
+    return (PKCS11Error,)
 
 
 class _signer:  # noqa: N801  # reads as a function in its only use
@@ -94,27 +107,44 @@ class _signer:  # noqa: N801  # reads as a function in its only use
 
     def _from_token(self) -> Any:
         try:
-            from pyhanko.sign.pkcs11 import PKCS11Signer, open_pkcs11_session  # noqa: PLC0415  # needs python-pkcs11, which few have
+            from pkcs11 import Mechanism, PKCS11Error  # noqa: PLC0415  # python-pkcs11, which few need
+            from pyhanko.sign.pkcs11 import PKCS11Signer, open_pkcs11_session  # noqa: PLC0415  # as above
         except ImportError as missing:
-            raise SigningFailedError("REPORT_PKCS11_LIBRARY is set, and the package python-pkcs11 is not installed") from missing
+            raise SigningFailedError(
+                "REPORT_PKCS11_LIBRARY is set, and the package python-pkcs11 is not installed: pip install 'factoryops[pkcs11]'"
+            ) from missing
         from pyhanko.config.pkcs11 import TokenCriteria  # noqa: PLC0415  # as above
 
         settings = self._settings
-        pin = settings.report_pkcs11_pin.get_secret_value() or None
-        self._session = open_pkcs11_session(
-            settings.report_pkcs11_library, token_criteria=TokenCriteria(label=settings.report_pkcs11_token or None), user_pin=pin
+        try:
+            self._session = open_pkcs11_session(
+                settings.report_pkcs11_library,
+                token_criteria=TokenCriteria(label=settings.report_pkcs11_token or None),
+                user_pin=settings.report_pkcs11_pin.get_secret_value() or None,
+            )
+            hashes_itself = Mechanism.ECDSA_SHA256 in self._session.token.slot.get_mechanisms()
+        except (PKCS11Error, RuntimeError) as refused:
+            raise SigningFailedError(
+                f"the token cannot be opened ({type(refused).__name__} {refused}): check REPORT_PKCS11_LIBRARY, _TOKEN and _PIN"
+            ) from refused
+        root = self._files.authority
+        return PKCS11Signer(
+            self._session,
+            cert_label=settings.report_pkcs11_key,
+            key_label=settings.report_pkcs11_key,
+            ca_chain=[load_cert_from_pemder(str(root))] if root.exists() else None,
+            use_raw_mechanism=not hashes_itself,
         )
-        return PKCS11Signer(self._session, cert_label=settings.report_pkcs11_key, key_label=settings.report_pkcs11_key)
 
 
-def read_seal(pdf: bytes, authority: Path | None) -> Seal:
-    """What the signature of a PDF says, measured against our own authority only. A file that is no PDF counts as not signed."""
+def read_seal(pdf: bytes, authorities: Sequence[Path]) -> Seal:
+    """What the signature of a PDF says, measured against our own authorities only. A file that is no PDF counts as not signed."""
     try:
         reader = PdfFileReader(io.BytesIO(pdf))
         embedded = reader.embedded_signatures
         if not embedded:
             return Seal(is_signed=False)
-        roots = [load_cert_from_pemder(str(authority))] if authority is not None and authority.exists() else []
+        roots = [load_cert_from_pemder(str(authority)) for authority in authorities]
         context = ValidationContext(trust_roots=roots, allow_fetching=False, revocation_mode="soft-fail", moment=_moment(embedded[0]))
         status = validate_pdf_signature(embedded[0], context)
     except (SignatureValidationError, PdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as broken:

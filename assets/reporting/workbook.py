@@ -15,11 +15,14 @@ from openpyxl.utils import get_column_letter
 
 from assets.reporting import measures
 from assets.reporting.run_data import RunData
+from assets.reporting.sheet_rows import Rows, write_rows
 from assets.reporting.tabular import FORMULA_SIGNS, clean
-from warehouse.queries.alarm_quality import ACKNOWLEDGE_WITHIN_MIN
 
 MOST_RAW_ROWS: Final = 120_000
 ROWS_A_SHEET: Final = 1_000_000
+ALERTS_OF: Final = {
+    "critical": "Alerts, critical", "high": "Alerts, high", "medium": "Alerts, medium", "low": "Alerts, low",
+}  # fmt: skip
 _HEAD: Final = Font(bold=True, color="FFFFFF")
 _HEAD_FILL: Final = PatternFill("solid", fgColor="0B6470")
 RawReader = Callable[[Sequence[int], Sequence[str], timedelta | None], pl.DataFrame]
@@ -44,7 +47,10 @@ def raw_plan(readings: int, parameters_a_machine: float, machine_hours: float) -
 
 
 def write_workbook(run: RunData, raw: RawReader, path: Path) -> None:
-    """Writes the whole file, row by row, so that memory stays small. Times are UTC without zone, as the heads say."""
+    """Writes the whole file piece by piece, so that memory stays small. Times are UTC without zone, as the heads say.
+
+    The same data give the same bytes.
+    """
     book = Workbook(write_only=True)
     book.properties.creator = "FactoryOps"
     book.properties.title = f"{run.facts['title']} {run.facts['run']}"
@@ -54,8 +60,12 @@ def write_workbook(run: RunData, raw: RawReader, path: Path) -> None:
     _machines(book, run)
     _alerts(book, run)
     _gaps(book, run)
-    _raw(book, run, raw)
-    book.save(path)
+    filled = list(_raw(book, run, raw))
+    draft = path.with_suffix(".draft")
+    book.save(draft)
+    # openpyxl knows the names of its parts only after saving.
+    write_rows(draft, path, {sheet.path.lstrip("/"): rows for sheet, rows in filled}, run.prepared_at)
+    draft.unlink()
 
 
 def text(sheet: Any, value: object, **style: Any) -> Any:
@@ -106,17 +116,11 @@ def _summary(book: Workbook, run: RunData) -> None:
         (t("Without a fault"), _rounded(_percent(run.hours.without_fault)), "%"),
         (t("Data coverage"), _rounded(_percent(run.coverage_share)), "%"),
         (t("Energy"), _rounded(run.total_kwh), "kWh"),
-        *((t(f"Alerts, {level}"), q.by_severity[level], "") for level in q.by_severity),
+        *((t(ALERTS_OF[level]), count, "") for level, count in q.by_severity.items()),
         (t("Alerts per hour, mean"), _rounded(q.per_hour), "1/h"),
         (t("Most alerts in 10 minutes"), q.most_in_10_min, ""),
-        *(
-            (
-                t(f"{level.capitalize()} acknowledged in {ACKNOWLEDGE_WITHIN_MIN[level]:g} min"),
-                _rounded(_percent(q.acknowledged_in_time[level])),
-                "%",
-            )
-            for level in ("critical", "high")
-        ),
+        (t("Critical acknowledged in 10 min"), _rounded(_percent(q.acknowledged_in_time["critical"])), "%"),
+        (t("High acknowledged in 30 min"), _rounded(_percent(q.acknowledged_in_time["high"])), "%"),
     ]
     for name, value, unit in facts:
         shown = text(sheet, value) if isinstance(value, str) else value if value is not None else text(sheet, "—")
@@ -215,14 +219,14 @@ def _gaps(book: Workbook, run: RunData) -> None:
         sheet.append([name, _utc(row["begin"]), _utc(row["end"]), _rounded(row["length"].total_seconds() / 60, 1)])
 
 
-def _raw(book: Workbook, run: RunData, raw: RawReader) -> None:
-    """A sheet for each kind of machine, with that kind's parameters as columns."""
+def _raw(book: Workbook, run: RunData, raw: RawReader) -> Iterator[tuple[Any, Rows]]:
+    """A sheet for each kind of machine, with that kind's parameters as columns; and the rows that are to be put into it."""
     if not run.has_data:
         return
     hours = len(run.keys) * (run.end - run.start).total_seconds() / 3600
     plan = raw_plan(run.facts["readings"], run.parameters.height / max(len(run.keys), 1), hours)
     for kind, devices in _kinds(run):
-        _raw_sheet(book, run, raw, (kind, devices, plan))
+        yield from _raw_sheets(book, run, raw, (kind, devices, plan))
 
 
 def _kinds(run: RunData) -> Iterator[tuple[str, list[int]]]:
@@ -230,31 +234,25 @@ def _kinds(run: RunData) -> Iterator[tuple[str, list[int]]]:
         yield str(kind), part["device_id"].to_list()
 
 
-def _raw_sheet(book: Workbook, run: RunData, raw: RawReader, what: tuple[str, list[int], RawPlan]) -> None:
+def _raw_sheets(book: Workbook, run: RunData, raw: RawReader, what: tuple[str, list[int], RawPlan]) -> Iterator[tuple[Any, Rows]]:
     kind, devices, plan = what
     t = run.words
     mine = run.parameters.filter(pl.col("device_id").is_in(devices)).unique("parameter", keep="first", maintain_order=True)
     keys = mine["parameter"].to_list()
     if not keys:
         return
-    frame = raw(devices, keys, plan.interval)
-    heads = [f"{t(name)}" + (f", {unit}" if unit else "") for name, unit in mine.select("name", "unit").iter_rows()]
+    heads = [name + (f", {unit}" if unit else "") for name, unit in mine.select("name", "unit").iter_rows()]
     moment = (
         t("Time (UTC)")
         if plan.interval is None
         else t("Time (UTC), means of {minutes} min", minutes=f"{plan.interval.total_seconds() / 60:g}")
     )
-    values = frame.select("device_id", pl.col("ts").dt.replace_time_zone(None), *(pl.col(f"p{i}").round(3) for i in range(len(keys))))
-    for first in range(0, max(values.height, 1), ROWS_A_SHEET):
-        part = values.slice(first, ROWS_A_SHEET)
+    frame = raw(devices, keys, plan.interval).select(
+        pl.col("device_id").alias("name"), pl.col("ts").dt.replace_time_zone(None), *(pl.col(f"p{i}").round(3) for i in range(len(keys)))
+    )
+    for first in range(0, max(frame.height, 1), ROWS_A_SHEET):
+        part = frame.slice(first, ROWS_A_SHEET)
         title = f"{t('Raw')} {kind}" + (f" {first // ROWS_A_SHEET + 1}" if first else "")
         sheet = _sheet(book, title, [t("Machine"), moment, *heads], [16, 19, *[13] * len(keys)], part.height)
-        names = {device: _plain_or_cell(sheet, run.keys[device]) for device in devices}
-        for row in part.iter_rows():
-            sheet.append([names[row[0]], *row[1:]])
-
-
-def _plain_or_cell(sheet: Any, name: str) -> Any:
-    """A bare text is written faster than a cell; only a text that would become a formula needs one."""
-    found = clean(name)
-    return text(sheet, found) if found.startswith(FORMULA_SIGNS) else found
+        names = {device: (clean(run.keys[device]), int(text(sheet, run.keys[device]).style_id)) for device in devices}
+        yield sheet, Rows(part, names, int(WriteOnlyCell(sheet, value=datetime(2000, 1, 1)).style_id))  # noqa: DTZ001  # only for its style

@@ -1,70 +1,17 @@
 """Reports: what was made, what is being made, a new one, schedules, and whether a file is genuine."""
 
-from collections.abc import Callable
-from datetime import timedelta
 from html import escape
-from typing import Any
 
 import streamlit as st
 
+from assets.reporting.deliveries import deliveries
 from assets.reporting.downloads import stored_file
-from assets.reporting.submit import submit
-from dashboards import frame, loads, resources, session, ui
+from assets.reporting.parameters import REPORT_TYPES
+from dashboards import frame, resources, session, ui
+from dashboards.report_forms import attempt, logo_of_factory, new_report, scheduling
 from warehouse import reports
 from warehouse.errors import FactoryOpsError, NotFoundError
 from warehouse.models.work import Report
-from warehouse.queries.summary import local_midnight
-
-TYPES = {
-    "compliance": "Compliance report",
-    "weekly_equipment": "Weekly equipment report",
-    "energy": "Energy report",
-    "alarm_review": "Alarm review",
-}
-PERIODS = {"Last whole day": 1, "Last 7 whole days": 7, "Last 30 whole days": 30}
-FORMATS = {"pdf": "PDF", "excel": "Excel", "json": "JSON", "html": "HTML", "parquet": "Raw data (Parquet)", "csv": "Raw data (CSV)"}
-LANGUAGES = {"en": "English", "de": "Deutsch", "vi": "Tiếng Việt"}
-SCHEDULES = {
-    "Every Monday at 06:00": ("0 6 * * 1", "week"),
-    "Every day at 06:00": ("0 6 * * *", "day"),
-    "On the first of the month at 06:00": ("0 6 1 * *", "month"),
-}
-SIGNS = {"pending": "circle", "running": "circle", "complete": "check", "failed": "high"}
-
-
-def attempt(change: Callable[[], object], said: str) -> None:
-    """Makes a change and says so, or says why it could not be made."""
-    try:
-        change()
-    except FactoryOpsError as problem:
-        st.error(problem.message, icon=":material/error:")
-        return
-    st.toast(said, icon=":material/check:")
-    st.rerun()
-
-
-def new_report() -> None:
-    """The form; the report is made in the background."""
-    who, inst = session.identity(), resources.installation()
-    machines = {m.id: f"{m.device_key} · {m.kind}" for m in sorted(loads.machines(who.factory_id), key=lambda m: m.device_key)}
-    with st.form("new-report", border=False):
-        kind = st.selectbox("Report", list(TYPES), format_func=TYPES.__getitem__)
-        period = st.selectbox("Period", list(PERIODS), index=1)
-        chosen = st.multiselect("Machines", list(machines), format_func=machines.__getitem__, placeholder="All machines")
-        formats = st.multiselect("Formats", list(FORMATS), ["pdf", "excel"], format_func=FORMATS.__getitem__)
-        language = st.selectbox("Language", list(LANGUAGES), format_func=LANGUAGES.__getitem__)
-        title = st.text_input("Title", placeholder="The usual title", max_chars=255)
-        analytics = st.checkbox("Include analytics")
-        if not st.form_submit_button("Make the report", type="primary", icon=":material/description:"):
-            return
-    end = local_midnight(inst.clock.now(), who.timezone)
-    start = end - timedelta(days=PERIODS[period])
-    asked = reports.NewReport(start, end, formats or ["pdf"], kind, title.strip() or None, chosen, language, analytics)
-
-    def order() -> None:
-        submit(inst.settings, reports.order(inst.db, inst.clock, who.factory_id, who.user_id, asked).id)
-
-    attempt(order, "The report is being made.")
 
 
 @st.fragment(run_every="3s")
@@ -77,7 +24,7 @@ def listing() -> None:
         return
     asked = st.query_params.get("report", "")
     for row in found:
-        name = f"{row.title or TYPES.get(row.report_type, row.report_type)} · {local.stamp(row.created_at)} · {state_of(row)}"
+        name = f"{row.title or REPORT_TYPES.get(row.report_type, row.report_type)} · {local.stamp(row.created_at)} · {state_of(row)}"
         with st.expander(name, expanded=row.id == asked):
             one(row)
 
@@ -98,6 +45,7 @@ def one(row: Report) -> None:
         st.progress(min(row.progress_percent, 100) / 100, row.stage or "working")
     if row.status == "failed":
         ui.draw(ui.state_panel("error small", "high", "The report could not be made", row.error_message or "No reason was written."))
+        sent(row)
     if row.status in {"pending", "failed"} and who.may_work and st.button("Delete", key=f"delete-{row.id}", icon=":material/delete:"):
         attempt(lambda: reports.delete(inst.db, inst.clock, who.factory_id, row.id, who.user_id), "Deleted.")
     if row.status != "complete" or row.file_url is None:
@@ -116,8 +64,21 @@ def one(row: Report) -> None:
         signed = reports.signatures(inst.db, who.factory_id, row.id)
         words = "".join(f"<li>{escape(s.meaning)} by {escape(s.name)}, {escape(local.stamp(s.signed_at))}</li>" for s in signed)
         ui.draw(ui.section("Signatures"), f"<ul>{words}</ul>" if words else "<p>Nobody has reviewed or approved it yet.</p>")
+        sent(row)
         if who.may_work and row.format == "pdf" and len(signed) < 2:
             sign(row, {s.meaning for s in signed})
+
+
+def sent(row: Report) -> None:
+    """To whom it went; nothing for a report that no schedule ordered."""
+    local, words = session.local(), {"pending": "waits", "failed": "could not be delivered"}
+    lines = "".join(
+        f"<li>{escape(d.recipient)}: {escape(local.stamp(d.sent_at)) if d.sent_at else words.get(d.status, d.status)}"
+        f"{escape(f' ({d.last_error})') if d.last_error else ''}</li>"
+        for d in deliveries(resources.installation(), session.identity().factory_id, row.id)
+    )
+    if lines:
+        ui.draw(ui.section("Sent to"), f"<ul>{lines}</ul>")
 
 
 def preview(row: Report) -> None:
@@ -164,37 +125,6 @@ def verification() -> None:
     ui.draw(ui.state_panel(f"{kind} small", glyph, found.verdict.capitalize(), found.reason + more))
 
 
-def scheduling() -> None:
-    """What is made by itself, and a new schedule."""
-    from assets.reporting.schedules import add_schedule, schedules  # noqa: PLC0415  # only this part needs mail and cron
-
-    who, inst, local = session.identity(), resources.installation(), session.local()
-    for row in schedules(inst, who.factory_id):
-        ui.draw(
-            f'<div class="row"><b>{escape(row.name)}</b> <small>{escape(TYPES.get(row.report_type, row.report_type))}, next '
-            f"{escape(local.stamp(row.next_due_at))}, to {escape(', '.join(row.recipients))}</small></div>"
-        )
-    if not who.may_work:
-        return
-    with st.form("new-schedule", border=False):
-        kind = st.selectbox("Report", list(TYPES), format_func=TYPES.__getitem__, key="schedule-type")
-        when = st.selectbox("When", list(SCHEDULES), key="schedule-when")
-        to = st.text_input("Recipients", placeholder="mail addresses, separated by commas", key="schedule-to")
-        attached = st.checkbox("Send the file with the mail", key="schedule-attached")
-        if not st.form_submit_button("Add the schedule", type="primary"):
-            return
-    recipients = [address.strip() for address in to.split(",") if address.strip()]
-    if not recipients or any("@" not in address for address in recipients):
-        st.error("Write at least one mail address.")
-        return
-    cron, period = SCHEDULES[when]
-    fields: dict[str, Any] = {
-        "name": TYPES[kind], "report_type": kind, "formats": ["pdf", "excel"], "recipients": recipients, "cron": cron, "period": period,
-        "delivery": "attachment" if attached else "link",
-    }  # fmt: skip
-    attempt(lambda: add_schedule(inst, who.factory_id, who.user_id, **fields), "The schedule was added.")
-
-
 frame.header("Reports")
 main, side = st.columns([1.7, 1], gap="small")
 with main, st.container(key="card-reports"):
@@ -211,4 +141,7 @@ with side:
     with st.container(key="card-schedules"):
         ui.draw(ui.section("Schedules"))
         scheduling()
+    with st.container(key="card-logo"):
+        ui.draw(ui.section("Logo on the cover"))
+        logo_of_factory()
 frame.tabbar("reports")

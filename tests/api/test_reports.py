@@ -1,15 +1,18 @@
 """Reports over the API: order, follow, download, sign, verify, delete; nothing of another factory."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from assets.reporting.logo import logo_of
 from assets.reporting.render import render_pdf
 from assets.reporting.run import save, seal
-from tests.assets.reporting.conftest import Plant, make_plant, one_page
+from tests.assets.reporting.conftest import Plant, make_plant, one_page, picture
 from tests.fixtures.people import PASSWORD
 from warehouse import reports
 from warehouse.access.sign_in import sign_in
@@ -91,3 +94,46 @@ def test_signing_needs_the_password(client: TestClient, plant: Plant) -> None:
     refused = client.post(f"/v1/reports/{report_id}/signatures", json={"password": "wrong", "meaning": "reviewed"})
     assert refused.status_code == 403
     assert reports.signatures(plant.installation.db, 1, report_id) == []
+
+
+SCHEDULE = {"name": "Mondays", "recipients": ["boss@donga.example"], "cron": "0 6 * * 1", "formats": ["pdf", "excel"], "language": "vi"}
+
+
+def test_a_schedule_is_made_paused_and_deleted(client: TestClient) -> None:
+    made = client.post("/v1/report-schedules", json={**SCHEDULE, "catches_up": False, "device_ids": [1]})
+    assert made.status_code == 201, made.text
+    found = client.get(f"/v1/report-schedules/{made.json()['id']}").json()
+    assert (found["language"], found["catches_up"], found["formats"], found["is_active"]) == ("vi", False, ["pdf", "excel"], True)
+    assert found["next_due_at"] == "2026-03-08T23:00:00Z"  # Monday at six in Ho Chi Minh City
+    assert client.patch(f"/v1/report-schedules/{found['id']}", json={"is_active": False}).json()["is_active"] is False
+    assert [row["name"] for row in client.get("/v1/report-schedules").json()] == ["Mondays"]
+    assert client.delete(f"/v1/report-schedules/{found['id']}").status_code == 204
+    assert client.get(f"/v1/report-schedules/{found['id']}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cron": "every monday"}, {"recipients": ["nobody"]}, {"formats": ["doc"]}, {"next_due_at": "2020-01-01"}]
+)
+def test_a_schedule_that_cannot_work_is_refused(client: TestClient, wrong: dict[str, object]) -> None:
+    assert client.post("/v1/report-schedules", json={**SCHEDULE, **wrong}).status_code == 422
+
+
+def test_the_first_page_can_be_seen_before_the_report_is_made(client: TestClient) -> None:
+    seen = client.post("/v1/reports/preview", json={**PERIOD, "title": "Weekly"})
+    assert seen.status_code == 200, seen.text
+    assert seen.content.startswith(b"\x89PNG")
+    assert Image.open(BytesIO(seen.content)).height > 900
+    assert client.get("/v1/reports").json()["total"] == 0
+
+
+def test_a_preview_of_a_foreign_machine_does_not_exist(client: TestClient) -> None:
+    assert client.post("/v1/reports/preview", json={**PERIOD, "device_ids": [99]}).status_code == 404
+
+
+def test_a_logo_is_kept_and_what_is_no_picture_is_refused(client: TestClient, plant: Plant) -> None:
+    assert client.put("/v1/reports/logo", content=b"<svg onload='x'/>").status_code == 422
+    assert client.put("/v1/reports/logo", content=b"x" * (4 * 1024**2 + 1)).status_code == 413
+    assert client.put("/v1/reports/logo", content=picture()).status_code == 204
+    assert logo_of(plant.installation.settings, 1) is not None
+    assert client.delete("/v1/reports/logo").status_code == 204
+    assert logo_of(plant.installation.settings, 1) is None

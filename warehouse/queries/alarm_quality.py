@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from warehouse.models.alerting import SEVERITIES
+from warehouse.terms import SEVERITIES
 
 FLOOD_WINDOW: Final = timedelta(minutes=10)
 FLOOD_ABOVE: Final = 10

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from warehouse.health import IDLE_BELOW, OFF_BELOW
-from warehouse.lake import LakeReader
-from warehouse.queries.energy import LONGEST_GAP, POWER
 from warehouse.readings import UTC_TIME
+from warehouse.terms import LONGEST_GAP, POWER
+
+if TYPE_CHECKING:
+    # Only to name it: what is pure here must not load DuckDB.
+    from warehouse.lake import LakeReader
 
 SLOT: Final = timedelta(minutes=15)
 STATES: Final = ("running", "idle", "off", "fault", "nodata")
@@ -20,7 +23,7 @@ STATE_GRID: Final = pl.Schema({"device_id": pl.Int32(), "bucket": UTC_TIME, "sta
 FAULTS: Final = pl.Schema({"device_id": pl.Int32(), "begin": UTC_TIME, "end": UTC_TIME})
 
 
-def slots(reader: LakeReader, device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
+def slots(reader: "LakeReader", device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
     """Readings, mean power and energy of each machine a slot: SLOTS in [start, end), sorted; slots without readings are missing.
 
     Energy is the integral of power by the trapezoidal rule, as in `warehouse.queries.energy`; a step counts where it ends. It is null

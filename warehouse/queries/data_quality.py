@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from warehouse.lake import LakeReader
 from warehouse.readings import UTC_TIME
+
+if TYPE_CHECKING:
+    # Only to name it: what is pure here must not load DuckDB.
+    from warehouse.lake import LakeReader
 
 GAPS: Final = pl.Schema({"device_id": pl.Int32(), "begin": UTC_TIME, "end": UTC_TIME})
 DELAYS: Final = pl.Schema(
@@ -18,7 +21,7 @@ DELAY_LIMITS_S: Final = {"10s": 10, "1m": 60, "5m": 300, "1h": 3600, "6h": 6 * 3
 """Limits of the punctuality classes, in seconds between device time and arrival."""
 
 
-def gaps(reader: LakeReader, device_ids: Sequence[int], start: datetime, end: datetime, longer_than: timedelta) -> pl.DataFrame:
+def gaps(reader: "LakeReader", device_ids: Sequence[int], start: datetime, end: datetime, longer_than: timedelta) -> pl.DataFrame:
     """GAPS: when each machine was not heard for more than `longer_than` within [start, end), sorted by machine and time.
 
     The time before a machine's first reading and after its last counts as well; a machine that was never heard has one gap of all.
@@ -38,7 +41,7 @@ def gaps(reader: LakeReader, device_ids: Sequence[int], start: datetime, end: da
     return found.cast(GAPS)
 
 
-def delays(reader: LakeReader, device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
+def delays(reader: "LakeReader", device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
     """DELAYS of each machine in [start, end): how long after device time its readings arrived, to a tenth of a second.
 
     `most_s` is the 99th percentile; a negative delay means that the machine's clock is ahead of ours.

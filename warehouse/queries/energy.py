@@ -10,13 +10,14 @@ from typing import Final
 
 import polars as pl
 
+from warehouse import terms
 from warehouse.lake import Lake
 from warehouse.queries.summaries import summaries
 from warehouse.readings import UTC_TIME
 
-POWER: Final = "power"
-METER_KIND: Final = "Energy meter"
-LONGEST_GAP: Final = timedelta(minutes=5)
+POWER: Final = terms.POWER
+METER_KIND: Final = terms.METER_KIND
+LONGEST_GAP: Final = terms.LONGEST_GAP
 JOULES_PER_KWH: Final = 3.6e6
 WHOLE: Final = timedelta(hours=1)
 """Energy of a range is added up from hours: its ends come from the readings."""

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
-from warehouse.lake import LakeReader
 from warehouse.queries.availability import SLOT
-from warehouse.queries.energy import LONGEST_GAP, POWER
 from warehouse.readings import UTC_TIME
+from warehouse.terms import LONGEST_GAP, POWER
+
+if TYPE_CHECKING:
+    # Only to name it: what is pure here must not load DuckDB.
+    from warehouse.lake import LakeReader
 
 GOOD_PARTS: Final = "good_parts"
 """Key of the counter of good parts; it begins again at zero with each shift."""
@@ -33,7 +36,7 @@ class Baseline:
         return self.base_kwh + self.kwh_per_part * parts
 
 
-def energy_and_output(reader: LakeReader, device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
+def energy_and_output(reader: "LakeReader", device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
     """ENERGY_AND_OUTPUT of those machines together a quarter of an hour in [start, end), sorted; `parts` is null when none count."""
     found = reader.query(
         """

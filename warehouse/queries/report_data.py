@@ -13,6 +13,7 @@ from warehouse.lake import LakeReader
 from warehouse.models.alerting import Alert, Rule, RuleDevice
 from warehouse.models.devices import Device, DeviceParameter
 from warehouse.models.people import AuditEvent, User
+from warehouse.models.work import AnalyticsJob
 from warehouse.readings import UTC_TIME
 from warehouse.tenancy import tenant_session
 
@@ -134,6 +135,23 @@ def changes(db: Database, factory_id: int, start: datetime, end: datetime) -> pl
             for e in found
         ]  # fmt: skip
     return pl.DataFrame(rows, schema=CHANGES, orient="row")
+
+
+def analyses(
+    db: Database, factory_id: int, job_id: str | None, device_ids: Sequence[int], start: datetime, end: datetime
+) -> list[AnalyticsJob]:
+    """The finished job `job_id`; without one the newest finished job of each type that looked at one of these machines in this period."""
+    done = select(AnalyticsJob).where(AnalyticsJob.status == "complete")
+    if job_id is not None:
+        with tenant_session(db, factory_id) as session:
+            return list(session.scalars(done.where(AnalyticsJob.id == job_id)))
+    overlapping = done.where(AnalyticsJob.date_range_start < end, AnalyticsJob.date_range_end > start)
+    newest: dict[str, AnalyticsJob] = {}
+    with tenant_session(db, factory_id) as session:
+        for job in session.scalars(overlapping.order_by(AnalyticsJob.created_at, AnalyticsJob.id)):
+            if set(job.device_ids) & set(device_ids):
+                newest[job.job_type] = job
+    return [newest[kind] for kind in sorted(newest)]
 
 
 def series(reader: LakeReader, device_ids: Sequence[int], start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:

@@ -6,8 +6,8 @@ import polars as pl
 from assets.reporting.charts.plant import short
 from assets.reporting.charts.style import MARK, C, bare, canvas, hours_since, svg, time_axis
 from assets.reporting.run_data import RunData
-from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.alarm_quality import ACKNOWLEDGE_WITHIN_MIN, FLOOD_ABOVE
+from warehouse.terms import SEVERITIES
 
 
 def alert_clock(run: RunData) -> str:
@@ -33,7 +33,7 @@ def alert_clock(run: RunData) -> str:
         ax.axvspan(at, at + 1 / 6, color=C["c"], alpha=0.22, lw=0)
         text = run.words("flood, {count} alerts in 10 min", count=run.quality.most_in_10_min)
         ax.annotate(text, (at, 3.45), xytext=(2, 0), textcoords="offset points", fontsize=6.5, va="center")
-    return svg(figure)
+    return svg(figure, run.words)
 
 
 def frequent(run: RunData) -> list[tuple[str, int]]:
@@ -78,4 +78,4 @@ def alarm_quality(run: RunData) -> str:
     right.set_yticks([3, 2, 1, 0], [run.words(word) for word in ("Critical", "High", "Medium", "Low")])
     right.set(title=run.words("Time to acknowledge"), xlim=(1, 2880), ylim=(-0.6, 3.6))
     right.grid(visible=True, axis="x")
-    return svg(figure)
+    return svg(figure, run.words)

@@ -85,13 +85,13 @@ def energy(run: RunData) -> str:
     else:
         _against_output(run, axes[1], found)
         _cusum(run, axes[2], found)
-    return svg(figure)
+    return svg(figure, run.words)
 
 
 def _by_day(run: RunData, ax: Axes, found: EnergyFigures) -> None:
     mwh = [(kwh or 0) / 1000 for kwh in found.days["kwh"]]
     ax.bar(range(len(mwh)), mwh, width=0.7, color=C["running"])
-    ax.set_xticks(range(len(mwh)), day_labels(run))
+    ax.set_xticks(range(len(mwh)), day_labels(run, is_narrow=True))
     ax.set_title(run.words("Energy by day, MWh"))
 
 
@@ -113,6 +113,5 @@ def _cusum(run: RunData, ax: Axes, found: EnergyFigures) -> None:
     difference = np.cumsum([(kwh or 0) - expected for kwh, expected in zip(found.days["kwh"], found.expected_kwh, strict=True)]) / 1000
     ax.axhline(0, color=C["ink3"], lw=0.6)
     ax.plot(range(len(difference)), difference, color=C["petrol"], marker="o", ms=2.6)
-    ax.set_xticks(range(len(difference)), day_labels(run))
-    ax.tick_params(axis="x", labelsize=6)
+    ax.set_xticks(range(len(difference)), day_labels(run, is_narrow=True))
     ax.set_title(run.words("CUSUM against baseline, MWh"))

@@ -35,7 +35,7 @@ def state_strip(run: RunData) -> str:
     ax.spines[:].set_visible(False)
     _area_labels(run, ax, order)
     ax.tick_params(length=0)
-    return svg(figure)
+    return svg(figure, run.words)
 
 
 def _rectangle(ax: Axes, row: int, begin: float, end: float, state: str) -> None:
@@ -64,7 +64,8 @@ def _area_labels(run: RunData, ax: Axes, order: list[int]) -> None:
 def time_lost(run: RunData, worst: list[tuple[str, float]]) -> str:
     """Hours in fault by machine, and availability of the plant by day."""
     figure, (left, right) = canvas(47, 2, left=24, gap=16, top=7)
-    y = np.arange(len(worst))[::-1]
+    # From the top down, also when there are few.
+    y = max(len(worst), 4) - 1 - np.arange(len(worst))
     left.barh(y, [hours for _, hours in worst], height=0.66, color=[C["fault"] if i < 3 else C["running"] for i in range(len(worst))])
     for at, (_, hours) in zip(y, worst, strict=True):
         left.annotate(
@@ -76,14 +77,14 @@ def time_lost(run: RunData, worst: list[tuple[str, float]]) -> str:
     left.set_ylim(-0.6, max(len(worst), 4) - 0.4)
     bare(left)
     _availability_by_day(run, right)
-    return svg(figure)
+    return svg(figure, run.words)
 
 
 def availability_by_day(run: RunData) -> str:
     """Availability of the plant by day, by itself."""
     figure, (ax,) = canvas(42, left=9, top=7)
     _availability_by_day(run, ax)
-    return svg(figure)
+    return svg(figure, run.words)
 
 
 def _availability_by_day(run: RunData, ax: Axes) -> None:
@@ -134,7 +135,7 @@ def area_days(run: RunData) -> str:
         ax.set_xlim(-0.3, len(mine) - 0.5)
         ax.set_xticks(range(len(mine)), _initials(run))
         ax.tick_params(axis="x", length=0)
-    return svg(figure)
+    return svg(figure, run.words)
 
 
 def _initials(run: RunData) -> list[str]:

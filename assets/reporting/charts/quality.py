@@ -39,7 +39,7 @@ def data_quality(run: RunData) -> str:
     for i, share in enumerate(shares):
         late.annotate(run.write.num(share), (i, share), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=6)
     _clocks(run, clocks)
-    return svg(figure)
+    return svg(figure, run.words)
 
 
 def _missing(run: RunData, ax: Axes) -> None:

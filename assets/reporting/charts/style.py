@@ -1,6 +1,7 @@
 """House style of charts on paper: the only place that sets matplotlib's parameters, colours, limits and signs."""
 
 import io
+import logging
 import re
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,12 +16,23 @@ import matplotlib.font_manager as fonts  # the backend is chosen first
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from assets.reporting.places import FONTS
 from assets.reporting.run_data import Limit, RunData
+from assets.reporting.words import Language
 
-for _path in sorted(FONTS.glob("*.[ot]tf")):
-    fonts.fontManager.addfont(str(_path))
+FONT_FILES: Final = (
+    ("Inter-Regular.otf", "Inter", (400,)), ("Inter-Medium.otf", "Inter", (500,)), ("Inter-SemiBold.otf", "Inter", (600, 700)),
+    ("NotoSansArabic-Regular.ttf", "Noto Sans Arabic", (400, 500)), ("NotoSansArabic-Bold.ttf", "Noto Sans Arabic", (600, 700)),
+    ("NotoSansCJKsc-Subset.otf", "Noto Sans CJK SC", (400, 500, 600, 700)),
+)  # fmt: skip
+"""File, family, and the weights that it stands for."""
+# Told and not looked at: reading the large fonts to learn their names would take longer than drawing a chart.
+fonts.fontManager.ttflist[:0] = [
+    fonts.FontEntry(fname=str(FONTS / file), name=name, weight=weight) for file, name, weights in FONT_FILES for weight in weights
+]
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 C: Final = {
     "petrol": "#0B6470", "ink": "#1A2027", "ink2": "#4A5561", "ink3": "#5B6772", "line": "#C3CAD0", "soft": "#E7EAED", "band": "#F1F3F5",
@@ -93,10 +105,10 @@ def _day_name(run: RunData, index: int, *, short: bool) -> str:
     return str(moment.day) if short else f"{run.words.days[moment.weekday()]} {moment.day}"
 
 
-def day_labels(run: RunData) -> list[str]:
-    """A name for each day, thinned when there are many."""
+def day_labels(run: RunData, *, is_narrow: bool = False) -> list[str]:
+    """A name for each day, thinned when there are many; in a narrow panel initials or numbers."""
     step = -(-len(run.days) // 10)
-    return [_day_name(run, i, short=len(run.days) > 7) if i % step == 0 else "" for i in range(len(run.days))]
+    return [_day_name(run, i, short=is_narrow or len(run.days) > 7) if i % step == 0 else "" for i in range(len(run.days))]
 
 
 def limit_line(ax: Axes, limit: Limit, text: str) -> None:
@@ -106,6 +118,8 @@ def limit_line(ax: Axes, limit: Limit, text: str) -> None:
         text, (0, limit.value), xytext=(1, 1.6 if limit.is_upper else -1.6), textcoords="offset points", ha="left",
         va="bottom" if limit.is_upper else "top", fontsize=6, color=C[f"{limit.severity}_ink"], zorder=5,
         bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.4}, xycoords=("axes fraction", "data"),
+        # A limit that is left out of the scale has no label either.
+        annotation_clip=True,
     )  # fmt: skip
 
 
@@ -127,9 +141,39 @@ def bare(ax: Axes) -> None:
     ax.spines["bottom"].set_visible(False)
 
 
-def svg(figure: Figure) -> str:
-    """The figure as SVG with text as text: the same figure gives the same bytes."""
+def svg(figure: Figure, words: Language) -> str:
+    """The figure as SVG; it is closed."""
+    try:
+        return svg_of(figure, words)
+    finally:
+        close(figure)
+
+
+class _Numbers(ScalarFormatter):
+    """Numbers at an axis as the report writes them."""
+
+    def __init__(self, words: Language) -> None:
+        super().__init__(useOffset=False)
+        self.set_scientific(b=False)
+        self._signs = {ord("."): words.decimal}
+        self._thousands = words.thousands
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if abs(x) >= 10_000:
+            return f"{x:,.0f}".replace("-", "−").replace(",", self._thousands)
+        return super().__call__(x, pos).translate(self._signs)
+
+
+def close(figure: Figure) -> None:
+    """Gives the figure's memory back."""
+    plt.close(figure)
+
+
+def svg_of(figure: Figure, words: Language) -> str:
+    """The figure as SVG with text as text and numbers in that language: the same figure gives the same bytes."""
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        if type(axis.get_major_formatter()) is ScalarFormatter:
+            axis.set_major_formatter(_Numbers(words))
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    plt.close(figure)
     return re.sub(r"<metadata>.*?</metadata>", "", out.getvalue(), flags=re.DOTALL)

@@ -1,14 +1,16 @@
 """Small multiples of machines: three panels on one period, with limits and the alerts where they fired."""
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 import polars as pl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from assets.reporting.charts.plant import short
-from assets.reporting.charts.style import C, canvas, hours_since, limit_line, marker, no_data, svg, time_axis
+from assets.reporting.charts.style import C, canvas, close, hours_since, limit_line, marker, no_data, svg_of, time_axis
 from assets.reporting.run_data import Limit, RunData
 
 PANELS: Final = 3
@@ -28,28 +30,46 @@ def panel_parameters(run: RunData, device_id: int) -> list[str]:
     return chosen + (["power"] if "power" in keys else [])
 
 
-def device_row(run: RunData, device_id: int) -> str:
-    """Mean line, range of the interval, limit, alerts where they fired; hatched where nothing was received."""
-    keys = panel_parameters(run, device_id)
+def device_rows(run: RunData, device_ids: Sequence[int]) -> Iterator[str]:
+    """For each machine: mean line, range of the interval, limit, alerts where they fired; hatched where nothing was received.
+
+    All are drawn on the same panels, one after the other: making axes and ticks takes longer than all lines on them.
+    """
     figure, axes = canvas(41, PANELS, width_mm=141, left=8, gap=9, top=7, bottom=5, right=0.5)
+    for ax in axes:
+        time_axis(run, ax, short=True)
+    ground = {artist for ax in axes for artist in _drawn(ax)}
+    for device_id in device_ids:
+        _device(run, axes, device_id)
+        yield svg_of(figure, run.words)
+        for artist in [artist for ax in axes for artist in _drawn(ax) if artist not in ground]:
+            artist.remove()
+    close(figure)
+
+
+def _drawn(ax: Axes) -> list[Artist]:
+    return [*ax.lines, *ax.collections, *ax.patches, *ax.texts]
+
+
+def _device(run: RunData, axes: list[Axes], device_id: int) -> None:
+    keys = panel_parameters(run, device_id)
     gaps = [
         (hours_since(run, row["begin"]), hours_since(run, row["end"]))
         for row in run.gaps.filter(pl.col("device_id") == device_id).iter_rows(named=True)
     ]
     for i, ax in enumerate(axes):
+        ax.set_visible(i < len(keys))
         if i >= len(keys):
-            ax.set_visible(False)
             continue
-        time_axis(run, ax, short=True)
         _panel(run, ax, device_id, keys[i], i if keys[i] != "power" else 3)
         no_data(ax, gaps)
-    return svg(figure)
 
 
 def _panel(run: RunData, ax: Axes, device_id: int, key: str, colour: int) -> None:
     data = run.series.filter((pl.col("device_id") == device_id) & (pl.col("parameter") == key)).sort("bucket")
     x = (data["bucket"] - run.start).dt.total_seconds().to_numpy() / 3600
-    scale, unit = (0.001, "kW") if key == "power" else (1.0, _unit(run, device_id, key))
+    unit = _unit(run, device_id, key)
+    scale, unit = (0.001, "kW") if unit == "W" else (1.0, unit)
     mean, low, high = (data[name].to_numpy() * scale for name in ("mean", "min", "max"))
     x, mean, low, high = _broken(x, mean, low, high)
     shade = "abcd"[colour]
@@ -61,7 +81,7 @@ def _panel(run: RunData, ax: Axes, device_id: int, key: str, colour: int) -> Non
     _scale(ax, low, high, limit, unit)
     ax.set_title(f"{short(_name(run, device_id, key), 24)}" + (f", {unit}" if unit else ""), pad=4, fontsize=7)
     if limit is not None:
-        limit_line(ax, limit, f"{run.words('limit')} {limit.value:g}")
+        limit_line(ax, limit, f"{run.words('limit')} {run.write.exact(limit.value)}")
     _alerts(run, ax, device_id, key, x, high if limit is None or limit.is_upper else low)
 
 

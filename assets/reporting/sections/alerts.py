@@ -8,17 +8,19 @@ from assets.reporting.author import Report
 from assets.reporting.blocks import plain
 from assets.reporting.charts.alarms import alarm_quality, alert_clock, frequent
 from assets.reporting.sections.opening import with_data
-from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.alarm_quality import AlarmQuality
+from warehouse.terms import SEVERITIES
 
 MOST_ROWS = 120
+MOST_STANDING = 30
+LONGEST_MESSAGE = 90
 
 
 @with_data
-def register(report: Report, *, all_severities: bool = False) -> None:
+def register(report: Report, *, all_severities: bool = False, new: bool = True) -> None:
     """All alerts on one clock; the serious ones, or all, in order of time."""
     run, t, q = report.run, report.t, report.run.quality
-    report.heading(t("Alert register"))
+    report.heading(t("Alert register"), new=new)
     if not run.alerts.height:
         report.empty(
             t("No alerts"),
@@ -48,7 +50,7 @@ def register(report: Report, *, all_severities: bool = False) -> None:
             caption = t("The first {shown} of {count} alerts, in order of time", shown=MOST_ROWS, count=shown.height)
         note = t("“—” as cause: none was written. Medium and low alerts: sheet “Alerts” of the Excel file.") if not all_severities else None
         report.table(t("No.|Raised|Severity|Machine|Alert and message|Acknowledged after|Resolved after|Cause or action"), "llllllll",
-                     "12mm 20mm 17mm 20mm 1.5fr 22mm 22mm 1fr", [_alert(report, row) for row in shown.head(MOST_ROWS).iter_rows(named=True)],
+                     "11mm 21mm 16mm 18mm 2fr 22mm 20mm 1.3fr", [_alert(report, row) for row in shown.head(MOST_ROWS).iter_rows(named=True)],
                      caption, "tbl-register", note=note, size=7.2, pad=1.9, valign="top")  # fmt: skip
     _standing(report)
 
@@ -68,10 +70,9 @@ def _alert(report: Report, row: dict[str, Any]) -> list[Any]:
         over: Any = {"two": [f"**{t('open')}**", t("at end of period")]}
     else:
         over = {"two": [after(row["resolved_at"]), plain(row["resolved_by"]) or "—"]}
-    message = row["message"] if len(row["message"]) <= 90 else row["message"][:89] + "…"
     return [
         f"A-{row['alert_id']}", w.at(row["triggered_at"]), {"sev": row["severity"]}, report.name(row["device_id"]),
-        {"two": [plain(row["title"]), plain(message)]}, seen, over, plain(row["comment"]) if row["comment"] else None,
+        {"two": [plain(row["title"]), plain(_cut(row["message"]))]}, seen, over, plain(row["comment"]) if row["comment"] else None,
     ]  # fmt: skip
 
 
@@ -80,20 +81,31 @@ def _standing(report: Report) -> None:
     run, t = report.run, report.t
     found = run.all_alerts.filter(
         (pl.col("triggered_at") < run.start) & (pl.col("resolved_at").is_null() | (pl.col("resolved_at") >= run.start))
-    )
-    if found.height:
-        names = ", ".join(
-            f"{report.name(row['device_id'])} “{plain(row['title'])}” (A-{row['alert_id']})" for row in found.head(8).iter_rows(named=True)
-        )
-        more = t(" and {count} more", count=found.height - 8) if found.height > 8 else ""
-        report.text(t("Already open when the period began: {alerts}.", alerts=names + more))
+    ).sort(pl.col("severity").replace_strict({level: i for i, level in enumerate(SEVERITIES)}, return_dtype=pl.Int8), "triggered_at")
+    if not found.height:
+        return
+    rows = [
+        [f"A-{row['alert_id']}", report.w.stamp(row["triggered_at"]), {"sev": row["severity"]}, report.name(row["device_id"]),
+         {"two": [plain(row["title"]), plain(_cut(row["message"]))]}, plain(row["acknowledged_by"]) or "—",
+         report.w.stamp(row["resolved_at"]) if row["resolved_at"] and row["resolved_at"] < run.end else f"**{t('open')}**"]
+        for row in found.head(MOST_STANDING).iter_rows(named=True)
+    ]  # fmt: skip
+    caption = t("Already open when the period began ({count})", count=found.height)
+    if found.height > MOST_STANDING:
+        caption = t("The first {shown} of {count} alerts that were open when the period began", shown=MOST_STANDING, count=found.height)
+    report.table(t("No.|Raised|Severity|Machine|Alert and message|Acknowledged by|Resolved"), "lllllll", "12mm 32mm 17mm 22mm 1fr 26mm 32mm",
+                 rows, caption, "tbl-standing", size=7.2, pad=1.9, valign="top")  # fmt: skip
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
 
 
 @with_data
-def quality(report: Report) -> None:
+def quality(report: Report, *, new: bool = True) -> None:
     """Measures against targets, the most frequent alerts, time to acknowledge."""
     run, t, w, q, before = report.run, report.t, report.w, report.run.quality, report.run.quality_before
-    report.heading(t("Alarm quality"))
+    report.heading(t("Alarm quality"), new=new and run.alerts.height > 0)
     if not run.alerts.height:
         report.empty(
             t("Nothing to measure"),

@@ -1,6 +1,5 @@
 """Analytics, changes of rules and machines, glossary, and the raw data extract."""
 
-import json
 from typing import Any
 
 import polars as pl
@@ -18,18 +17,24 @@ def insights(report: Report) -> None:
     """Results of the analysis that was ordered with the report; without one it says so."""
     run, t = report.run, report.t
     report.heading(t("Analytics insights"), new=False)
-    path = run.folder / "analysis.json"
-    if not path.exists():
+    found = run.frame("analysis")
+    if not found.height:
         why = (
-            t("This report was ordered with analytics, but no finished analysis of these machines was chosen.") if run.facts["include_analytics"]
+            t("This report was ordered with analytics, but there is no finished analysis of these machines and this period.")
+            if run.facts["include_analytics"]
             else t("This report was ordered without analytics. Anomalies, failure risk and energy forecast are not part of it.")
-        )  # fmt: skip
+        )
         report.empty(t("Not monitored"), why)
         return
-    job = json.loads(path.read_text(encoding="utf-8"))
     report.lead(t("The models are advice: no limit, state or alert in this report depends on them."))
-    rows = [[plain(name), plain(value)] for name, value in job.items()]
-    report.table(t("Fact|Value"), "ll", "60mm 1fr", rows, t("The analysis and what it found"), "tbl-analysis")
+    names = {
+        "anomaly": t("Anomalies"), "failure_prediction": t("Failure risk"), "energy_forecast": t("Energy forecast"), "ai_copilot": t("Explanations"),
+    }  # fmt: skip
+    rows: list[Any] = []
+    for (kind, job), facts in found.group_by("job_type", "job_id", maintain_order=True):
+        rows.append({"group": names.get(str(kind), plain(kind)), "note": f"`{plain(job)}`"})
+        rows += [[plain(t(fact)), plain(value)] for fact, value in facts.select("fact", "value").iter_rows()]
+    report.table(t("Fact|Value"), "ll", "60mm 1fr", rows, t("The analyses and what they found"), "tbl-analysis", size=7.6, valign="top")
 
 
 @with_data

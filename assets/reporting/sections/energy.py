@@ -12,10 +12,10 @@ from assets.reporting.sections.opening import with_data
 
 
 @with_data
-def energy_section(report: Report) -> None:
+def energy_section(report: Report, *, new: bool = True) -> None:
     """The whole section; says so when nothing measures power."""
     run, t, w = report.run, report.t, report.w
-    report.heading(t("Energy"))
+    report.heading(t("Energy"), new=new)
     if run.total_kwh is None:
         report.empty(t("Not monitored"), t("No machine of this report measures its power, so nothing can be said about energy."))
         return

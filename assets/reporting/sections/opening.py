@@ -1,6 +1,7 @@
 """Cover, contents, how to read the report; and the whole report of a period without data."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -59,8 +60,22 @@ def cover(report: Report) -> None:
         ),
         rows=None,
         facts=run_facts(report),
-        **{"class": t("Confidential")},
+        **_logo(report),
+        **{"class": _class(report)},
     )  # fmt: skip
+
+
+def _class(report: Report) -> str:
+    until, t = report.run.facts["keep_until"], report.t
+    kept = " · " + t("kept until {date}", date=report.w.date(datetime.fromisoformat(until))) if until else ""
+    return t("Confidential") + kept
+
+
+def _logo(report: Report) -> dict[str, str]:
+    found = report.run.frame("logo")
+    if not found.height:
+        return {}
+    return {"logo_png": found["base64"][0], "logo_alt": report.t("Logo of {factory}", factory=report.run.facts["factory"]["name"])}
 
 
 @with_data

@@ -15,10 +15,10 @@ HEALTH_LOW = 70
 
 
 @with_data
-def overview(report: Report) -> None:
+def overview(report: Report, *, new: bool = True) -> None:
     """The whole section."""
     run, t, w = report.run, report.t, report.w
-    report.heading(t("Plant overview"))
+    report.heading(t("Plant overview"), new=new)
     report.lead(
         t("The {count} machines were running {share} % of the time that they were on and known. {fault} hours were lost to faults, {unknown} hours are unknown.",
           count=len(run.keys), share=w.percent(run.hours.availability), fault=w.num(run.hours.fault), unknown=w.num(run.hours.nodata))
@@ -64,9 +64,7 @@ def _machine(report: Report, device: int) -> list[Any]:
     counts = run.counts.get(device, {})
     total = sum(counts.values())
     worst = next((level for level in ("critical", "high") if counts.get(level)), None)
-    alerts: Any = (
-        {"mark": worst, "text": report.t("{count} of {all}", count=counts[worst], all=total)} if worst else str(total) if total else None
-    )
+    alerts: Any = {"mark": worst, "text": f"{counts[worst]} / {total}"} if worst else str(total) if total else None
     now, before = run.energy.get(device), run.energy_before.get(device)
     change = (now / before - 1) * 100 if now is not None and before else None
     heard = run.hours_by_device[device].nodata < run.hours_by_device[device].total
@@ -115,7 +113,11 @@ def _lost(report: Report) -> None:
             )
         return
     top = sum(hours for _, hours in worst[:3])
-    caption = t("{count} machines hold {share} % of the time in fault", count=min(3, len(worst)), share=w.percent(top / run.hours.fault, 0))
+    caption = (
+        t("{machine} holds all of the time in fault", machine=plain(worst[0][0]))
+        if len(worst) == 1
+        else t("{count} machines hold {share} % of the time in fault", count=min(3, len(worst)), share=w.percent(top / run.hours.fault, 0))
+    )
     names = ", ".join(f"{name} {w.num(hours)} h" for name, hours in worst[:3])
     alt = t("Left: hours in fault, led by {names}. Right: availability by day.", names=names) + " " + _availability_alt(report)
     report.figure(time_lost(run, worst), caption, alt, "fig-faults")

@@ -8,10 +8,10 @@ MOST_GAPS = 60
 
 
 @with_data
-def quality(report: Report) -> None:
-    """Method, completeness, punctuality, gaps."""
+def quality(report: Report, *, new: bool = True) -> None:
+    """Method, completeness, punctuality, gaps; below what stands before unless `new`."""
     run, t, w = report.run, report.t, report.w
-    report.heading(t("Method and data quality"))
+    report.heading(t("Method and data quality"), new=new)
     report.lead(
         t("{readings} readings were used. Machines were heard in {share} % of the period; gaps longer than {minutes} minutes: {gaps}.",
           readings=w.fixed(run.facts["readings"], 0), share=w.percent(run.coverage_share, 2), gaps=run.gaps.height,

@@ -104,14 +104,14 @@ def _decisions(report: Report) -> None:
         rows.append(
             [
                 {"mark": alert["severity"], "text": f"**{report.name(alert['device_id'])}** {plain(alert['title'])}"},
-                run.write.at(alert["triggered_at"]),
+                run.when(alert["triggered_at"]),
                 seen,
                 plain(earlier["comment"][-1]) if earlier.height else None,
             ]
         )
     report.subhead(t("Needs a decision"))
     report.table(
-        t("Open alert|Since|Acknowledged by|What was done last time"), "llll", "1.3fr 24mm 34mm 1fr", rows, size=8, pad=4.0, valign="top"
+        t("Open alert|Since|Acknowledged by|What was done last time"), "llll", "1.3fr 32mm 30mm 1fr", rows, size=8, pad=4.0, valign="top"
     )
 
 

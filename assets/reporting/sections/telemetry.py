@@ -5,7 +5,7 @@ import polars as pl
 from assets.reporting import measures
 from assets.reporting.author import Report
 from assets.reporting.blocks import plain
-from assets.reporting.charts.telemetry import device_row, panel_parameters
+from assets.reporting.charts.telemetry import device_rows, panel_parameters
 from assets.reporting.sections.opening import with_data
 
 A_PAGE = 5
@@ -25,12 +25,16 @@ def telemetry(report: Report) -> None:
             t("The machines with the most serious alerts, then those that draw the most energy. Every panel shows the same period.")
         )
     pages = [shown[i : i + A_PAGE] for i in range(0, len(shown), A_PAGE)]
+    drawn = dict(zip(shown, device_rows(run, shown), strict=True))
     for number, devices in enumerate(pages, start=1):
         last = number == len(pages)
         note = t("Line: mean of the interval. Shade: lowest and highest reading in it. Dashed: the limit of a rule in the colour of its "
                  "severity. Octagon, triangle: critical and high alerts. Hatched: no data. Grey ground: weekend.")  # fmt: skip
         report.multiples(
-            [_row(report, device) for device in devices], _caption(report, devices), f"fig-telemetry-{number}", note if last else None
+            [_row(report, device, drawn[device]) for device in devices],
+            _caption(report, devices),
+            f"fig-telemetry-{number}",
+            note if last else None,
         )
 
 
@@ -38,12 +42,14 @@ def _caption(report: Report, devices: list[int]) -> str:
     run, t = report.run, report.t
     serious = {d: sum(run.counts.get(d, {}).get(level, 0) for level in ("critical", "high")) for d in devices}
     worst = max(devices, key=lambda d: serious[d])
+    if not serious[worst] and len(devices) == 1:
+        return t("{machine}: no critical or high alert", machine=report.name(worst))
     if not serious[worst]:
         return t("{first} to {last}: no critical or high alert", first=report.name(devices[0]), last=report.name(devices[-1]))
     return t("{machine} had the most critical and high alerts of these: {count}", machine=report.name(worst), count=serious[worst])
 
 
-def _row(report: Report, device: int) -> dict[str, object]:
+def _row(report: Report, device: int, svg: str) -> dict[str, object]:
     run, t, w = report.run, report.t, report.w
     counts = run.counts.get(device, {})
     total = sum(counts.values())
@@ -60,6 +66,6 @@ def _row(report: Report, device: int) -> dict[str, object]:
         "title": report.name(device),
         "sub": plain(run.device_rows[device]["kind"]),
         "facts": facts,
-        "svg": device_row(run, device),
+        "svg": svg,
         "alt": alt,
     }

@@ -1,14 +1,15 @@
 """A small plant whose report can be made in seconds, and documents of one page."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from PIL import Image
 
 from assets.reporting.blocks import Document, document
 from assets.reporting.words import language
@@ -21,6 +22,7 @@ from warehouse.models.alerting import Alert, Rule
 from warehouse.models.devices import Device, DeviceParameter
 from warehouse.models.people import Factory, User
 from warehouse.models.work import Report
+from warehouse.queries.summary import local_midnight
 from warehouse.readings import READINGS
 from warehouse.settings import Settings
 from warehouse.tenancy import system_session
@@ -46,22 +48,30 @@ class Plant:
         return reports.order(inst.db, inst.clock, self.factory_id, self.user_id, asked)
 
 
-def plant_readings(factory_id: int, device_ids: list[int]) -> pl.DataFrame:
-    """Two days before START and two of the period, every five minutes; the third machine falls silent for six hours."""
-    rows = []
-    for device in device_ids:
-        for step in range(4 * 288):
-            moment = START - timedelta(days=2) + timedelta(minutes=5 * step)
-            if device == device_ids[2] and timedelta(hours=10) < moment - START < timedelta(hours=16):
-                continue
-            wave = math.sin(step / 40 + device)
-            for key, value in (("power", 8000 + 3000 * wave), ("spindle_temp", 60 + 8 * wave + 15 * (step == 700))):
-                rows.append((factory_id, device, key, moment, round(value, 2), None, moment + timedelta(milliseconds=120)))
-    return pl.DataFrame(rows, schema=READINGS, orient="row")
+def plant_readings(factory_id: int, device_ids: list[int], start: datetime = START) -> pl.DataFrame:
+    """Two days before `start` and two of the period, every five minutes; the third machine falls silent for six hours."""
+    steps = pl.DataFrame({"step": range(4 * 288)}).with_columns(
+        ts=pl.lit(start - timedelta(days=2)).cast(pl.Datetime("us", "UTC")) + pl.duration(minutes=5 * pl.col("step")),
+    )
+    wave, is_hot = (pl.col("step") / 40 + pl.col("device_id")).sin(), pl.col("step") == 700
+    values = {"power": 8000 + 3000 * wave, "spindle_temp": 60 + 8 * wave + 15 * is_hot.cast(pl.Int8)}
+    rows = pl.DataFrame({"device_id": device_ids}).join(steps, how="cross")
+    silent = (pl.col("device_id") == (device_ids[2] if len(device_ids) > 2 else -1)) & pl.col("ts").is_between(
+        start + timedelta(hours=10), start + timedelta(hours=16), closed="none"
+    )
+    whole = pl.concat(rows.with_columns(parameter=pl.lit(key), value=value.round(2)) for key, value in values.items())
+    return (
+        whole.filter(~silent)
+        .with_columns(
+            factory_id=pl.lit(factory_id), text=pl.lit(None, pl.String), received_at=pl.col("ts") + pl.duration(milliseconds=120)
+        )
+        .select(READINGS.names())
+        .cast(READINGS)
+    )  # fmt: skip
 
 
-def make_plant(home: Path, *, names: tuple[str, ...] = NAMES, with_data: bool = True) -> Plant:
-    """A plant of its own in `home`."""
+def make_plant(home: Path, *, names: tuple[str, ...] = NAMES, with_data: bool = True, end_now: bool = False) -> Plant:
+    """A plant of its own in `home`; with `end_now` its readings end at the factory's last midnight."""
     settings = Settings(factoryops_home=home, app_env="development", jwt_secret_key="for-tests-only-" + "x" * 32)
     installation = Installation.open(settings, ManualClock(END + timedelta(hours=6)))
     installation.db.migrate()
@@ -125,7 +135,7 @@ def make_plant(home: Path, *, names: tuple[str, ...] = NAMES, with_data: bool = 
                     id=2,
                     factory_id=1,
                     rule_id=1,
-                    device_id=2,
+                    device_id=min(2, len(names)),
                     triggered_at=raised + timedelta(hours=3),
                     severity="critical",
                     message="79 °C",
@@ -133,7 +143,9 @@ def make_plant(home: Path, *, names: tuple[str, ...] = NAMES, with_data: bool = 
                 )
             )
     if with_data and names:
-        installation.lake.append(plant_readings(1, list(range(1, len(names) + 1))))
+        now = datetime.now(UTC)
+        start = local_midnight(now, "Asia/Ho_Chi_Minh").astimezone(UTC) - timedelta(days=2) if end_now else START
+        installation.lake.append(plant_readings(1, list(range(1, len(names) + 1)), start))
     return Plant(installation, 1, 7)
 
 
@@ -177,3 +189,10 @@ def meta(**more: Any) -> dict[str, Any]:
 def one_page(text: str = "A page.") -> Document:
     """The smallest report."""
     return document(meta(), [{"kind": "heading", "level": 1, "text": "One"}, {"kind": "prose", "paragraphs": [text]}])
+
+
+def picture(size: tuple[int, int] = (900, 300), form: str = "PNG") -> bytes:
+    """A small red picture, as a logo."""
+    out = BytesIO()
+    Image.new("RGB", size, (200, 30, 30)).save(out, format=form)
+    return out.getvalue()

@@ -16,16 +16,19 @@ import pytest
 from assets.reporting import proof
 from assets.reporting.downloads import stored_file
 from assets.reporting.json_report import ReportJson
+from assets.reporting.logo import remove_logo, set_logo
 from assets.reporting.notebook_run import NotebookFailedError, NotebookStoppedError, notebook_of, run_notebook
 from assets.reporting.parameters import REPORT_TYPES
 from assets.reporting.pdf_gate import check_pdf
 from assets.reporting.run import expire, run
-from tests.assets.reporting.conftest import END, HOSTILE, Plant, make_plant
+from tests.assets.reporting.conftest import END, HOSTILE, START, Plant, make_plant, picture
 from tests.fixtures.people import PASSWORD
 from warehouse import ledger, reports
 from warehouse.clock import ManualClock
 from warehouse.errors import InvalidInputError
-from warehouse.models.work import Report
+from warehouse.models.work import AnalyticsJob, Report
+from warehouse.objects import ObjectStore
+from warehouse.tenancy import tenant_session
 
 KERNEL = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -99,7 +102,7 @@ def test_the_same_numbers_and_bytes_come_out_again(made: tuple[Plant, Report]) -
     plant, report = made
     found = proof.reproduce(plant.installation, 1, report.id)
     assert found.same_data
-    assert found.same_files == dict.fromkeys(("pdf", "html", "json", "csv", "parquet"), True)
+    assert found.same_files == dict.fromkeys(("pdf", "excel", "html", "json", "csv", "parquet"), True)
 
 
 def test_the_kernel_sees_no_settings(plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +157,51 @@ def test_a_factory_without_data_is_told_that_it_was_not_monitored(tmp_path: Path
     assert run(plant.installation, report.id) == "complete", reports.find(plant.installation.db, 1, report.id).error_message
     assert "not monitored" in words_of(stored_file(plant.installation, 1, report.id, "pdf")[1])
     plant.installation.close()
+
+
+def test_one_machine_is_spoken_of_as_one(tmp_path: Path) -> None:
+    plant = make_plant(tmp_path / "home", names=("Only one",))
+    set_logo(plant.installation, 1, 7, picture())
+    report = plant.order(("pdf", "excel", "html"))
+    assert run(plant.installation, report.id) == "complete", reports.find(plant.installation.db, 1, report.id).error_message
+    said = words_of(stored_file(plant.installation, 1, report.id, "pdf")[1])
+    assert "The machine ran without a fault" in " ".join(said.split())
+    assert "data:image/png;base64," in stored_file(plant.installation, 1, report.id, "html")[1].decode()
+    remove_logo(plant.installation, 1, 7)
+    # Made again with the logo of then, which was kept with the inputs.
+    assert proof.reproduce(plant.installation, 1, report.id).same_files == {"pdf": True, "excel": True, "html": True}
+    plant.installation.close()
+
+
+def test_two_hundred_machines_fit(tmp_path: Path) -> None:
+    plant = make_plant(tmp_path / "home", names=tuple(f"Press {number}" for number in range(200)))
+    report = plant.order(("pdf", "excel"), language="de")
+    assert run(plant.installation, report.id) == "complete", reports.find(plant.installation.db, 1, report.id).error_message
+    pdf = stored_file(plant.installation, 1, report.id, "pdf")[1]
+    check_pdf(pdf)
+    said = squeezed(words_of(pdf))
+    assert all(squeezed(f"Press {number}") in said for number in (0, 99, 199))
+    assert "Fortsetzung" in said
+    plant.installation.close()
+
+
+def test_the_analysis_that_was_ordered_is_in_the_report(plant: Plant) -> None:
+    inst = plant.installation
+    ObjectStore(inst.settings).write("factories/1/analyses/a.json", json.dumps({"anomalies": 3, "worst": {"score": 0.91234}}).encode())
+    with tenant_session(inst.db, 1, write=True) as session:
+        session.add(
+            AnalyticsJob(
+                id="5" * 36, created_by=7, job_type="anomaly", device_ids=[1], date_range_start=START, date_range_end=END,
+                status="complete",
+                result_url="factories/1/analyses/a.json", created_at=END, completed_at=END,
+            )
+        )  # fmt: skip
+    report = plant.order(include_analytics=True)
+    assert run(inst, report.id) == "complete"
+    said = words_of(stored_file(inst, 1, report.id, "pdf")[1])
+    assert "Anomalies" in said
+    assert "worst · score" in said
+    assert "0.9123" in said
 
 
 def test_two_at_once_do_not_disturb_each_other(plant: Plant) -> None:

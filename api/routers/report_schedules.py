@@ -1,0 +1,48 @@
+"""Schedules of reports of the caller's factory. A schedule of another factory does not exist here."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from api.dependencies import Inst, Who, Worker
+from api.schemas.reports import ScheduleOut, ScheduleSwitch
+from assets.reporting import schedules
+from assets.reporting.parameters import ScheduleOrder
+from warehouse.models.reporting import ReportSchedule
+
+router = APIRouter(prefix="/report-schedules", tags=["reports"])
+ScheduleId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+@router.get("", operation_id="listReportSchedules")
+def list_schedules(who: Who, inst: Inst) -> list[ScheduleOut]:
+    """All schedules of the factory."""
+    return [_out(row) for row in schedules.schedules(inst, who.factory_id)]
+
+
+@router.post("", operation_id="createReportSchedule", status_code=201)
+def create_schedule(asked: ScheduleOrder, who: Worker, inst: Inst) -> ScheduleOut:
+    """A new schedule; its times are on the factory's clock."""
+    return _out(schedules.add_schedule(inst, who.factory_id, who.user_id, asked))
+
+
+@router.get("/{schedule_id}", operation_id="getReportSchedule")
+def get_schedule(schedule_id: ScheduleId, who: Who, inst: Inst) -> ScheduleOut:
+    """One schedule and when it is due next."""
+    return _out(schedules.find_schedule(inst, who.factory_id, schedule_id))
+
+
+@router.patch("/{schedule_id}", operation_id="switchReportSchedule")
+def switch_schedule(schedule_id: ScheduleId, asked: ScheduleSwitch, who: Worker, inst: Inst) -> ScheduleOut:
+    """Pauses a schedule, or lets it go on from now."""
+    return _out(schedules.switch_schedule(inst, who.factory_id, schedule_id, who.user_id, is_active=asked.is_active))
+
+
+@router.delete("/{schedule_id}", operation_id="deleteReportSchedule", status_code=204)
+def delete_schedule(schedule_id: ScheduleId, who: Worker, inst: Inst) -> None:
+    """Deletes a schedule; its reports stay."""
+    schedules.remove_schedule(inst, who.factory_id, schedule_id, who.user_id)
+
+
+def _out(row: ReportSchedule) -> ScheduleOut:
+    return ScheduleOut(**{name: getattr(row, name) for name in ScheduleOut.model_fields})
