@@ -14,7 +14,7 @@ from tests.fixtures.postgres import create_database, running_server, sqlalchemy_
 from warehouse.errors import LakeBusyError
 from warehouse.installation import Installation
 from warehouse.lake import Lake
-from warehouse.models.alerting import Alert, Rule
+from warehouse.models.alerting import AlertRaise, Rule
 from warehouse.tenancy import system_session
 
 PER_S: Final = 2_000
@@ -75,10 +75,10 @@ class Outage:
                 say(load, "go")
             time.sleep(BEFORE_S)
             self._progress(f"{self._what} goes away for {away_s:g} s")
-            alerts = self._count(Alert.id)
+            alerts = self._count(AlertRaise.id)
             take_away()
             self._note_health(away_s)
-            figures = {} if self._what == "database" else {"alerts_meanwhile": self._count(Alert.id) - alerts}
+            figures = {} if self._what == "database" else {"alerts_meanwhile": self._count(AlertRaise.id) - alerts}
             bring_back()
             figures |= self._caught_up(messages, away_s)
             until(lambda: self._in_lake()[0] >= messages * METRICS_A_MESSAGE, 300)
