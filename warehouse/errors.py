@@ -43,6 +43,10 @@ class InvalidInputError(PermanentError):
     """Input that a person can correct; `path` names the place."""
 
 
+class ConflictError(PermanentError):
+    """The thing is in a state that forbids this, such as a job that is running already; look at it again before another try."""
+
+
 class LakeBusyError(RetryableError):
     """The lake's catalog is locked or away; the loader tries again, ingest and alerts go on."""
 

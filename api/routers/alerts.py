@@ -4,12 +4,11 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 
 from api.dependencies import Inst, PageOf, Who, Worker
 from api.schemas.alarm_quality import AlarmQualityOut, quality_out
 from api.schemas.alerts import Acknowledge, AlertOut, Assign, Comment, HistoryOut, Resolve, Resolved
-from api.schemas.common import Data, Page
+from api.schemas.common import Data, MomentIn, Page
 from rules.alerts import acknowledge, assign, comment_on, resolve
 from warehouse.errors import InvalidInputError
 from warehouse.models.alerting import SEVERITIES
@@ -31,8 +30,8 @@ def list_all(
     device_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     severity: Severity = None,
     resolved: bool | None = None,
-    start: AwareDatetime | None = None,
-    end: AwareDatetime | None = None,
+    start: MomentIn | None = None,
+    end: MomentIn | None = None,
 ) -> Page[AlertOut]:
     """Alerts raised in [start, end), newest first; active ones the most severe first."""
     wanted = AlertFilter(_STATUS[resolved], [severity] if severity else [], device_id, since=start, until=end)
@@ -42,7 +41,7 @@ def list_all(
 
 
 @router.get("/quality", operation_id="getAlarmQuality")
-def get_quality(who: Who, inst: Inst, start: AwareDatetime | None = None, end: AwareDatetime | None = None) -> AlarmQualityOut:
+def get_quality(who: Who, inst: Inst, start: MomentIn | None = None, end: MomentIn | None = None) -> AlarmQualityOut:
     """The measures of ISA-18.2 over [start, end), at most a year; without a start the last seven days."""
     until = end or inst.clock.now()
     since = start or until - timedelta(days=7)

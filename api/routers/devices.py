@@ -4,11 +4,10 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, func, or_, select
 
 from api.dependencies import Inst, PageOf, Who
-from api.schemas.common import Page
+from api.schemas.common import MomentIn, Page
 from api.schemas.devices import DeviceInList, DeviceOut, History, LiveKpi, LiveKpis, Point
 from warehouse.errors import NotFoundError
 from warehouse.models.devices import Device
@@ -73,8 +72,8 @@ def get_kpi_history(
     who: Who,
     inst: Inst,
     parameter: Annotated[str, Query(min_length=1, max_length=100)],
-    start: AwareDatetime,
-    end: AwareDatetime,
+    start: MomentIn,
+    end: MomentIn,
     interval: Literal["1m", "5m", "1h", "1d"] | None = None,
 ) -> History:
     """One parameter over [start, end), as means of an interval; without `interval` the finest that gives at most 1,000 points."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Moment, MomentIn, Schema
 
 
 class SilenceOut(Schema):
@@ -29,12 +29,12 @@ class SilenceIn(Schema):
     rule_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     region: str | None = Field(default=None, min_length=1, max_length=255)
     reason: str = Field(min_length=1, max_length=500)
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime
+    starts_at: MomentIn | None = None
+    ends_at: MomentIn
     schedule: dict[str, Any] | None = None
 
 
 class SilenceEnd(Schema):
     """The new end of a silence."""
 
-    ends_at: AwareDatetime
+    ends_at: MomentIn

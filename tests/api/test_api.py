@@ -54,7 +54,7 @@ def test_anybody_may_list_factories(seen_plants: TwoPlants) -> None:
 def test_everything_else_needs_a_session(seen_plants: TwoPlants) -> None:
     stranger = Api(seen_plants, None)
     for path in ("/devices", "/devices/1", "/devices/1/kpis/live", "/devices/1/kpis/history", "/alerts", "/alerts/1", "/dashboard/summary"):
-        assert stranger.get(path, 401) == {"detail": "Sign in first."}
+        assert stranger.get(path, 401)["detail"] == "Sign in first."
 
 
 def test_devices_are_paged_and_searched(api: Api) -> None:
@@ -197,10 +197,3 @@ def test_while_the_lake_is_away_history_says_try_again(changing: Api) -> None:
     answer = changing.client.get("/v1/dashboard/summary")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert changing.get(f"/devices/{changing.plant.devices['NOR-01']}/kpis/live")["kpis"]
-
-
-def test_no_documentation_page_loads_scripts_from_another_host(seen_plants: TwoPlants) -> None:
-    client = TestClient(create_app(seen_plants.installation))
-    assert client.get("/docs").status_code == 404
-    assert client.get("/redoc").status_code == 404
-    assert client.get("/openapi.json").status_code == 200
