@@ -9,8 +9,11 @@ from warehouse.installation import Installation
 
 
 @dg.asset(
-    group_name="health", kinds={"ducklake"}, description="Score from 0 to 100 of each machine and factory, and what was taken off for what."
-)
+    group_name="health", kinds={"ducklake"},
+    description="Score from 0 to 100 of each machine and factory, and what was taken off for what.",
+    # Kept every hour: one that was left out is a warning, two are a fault.
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(minutes=90)),
+)  # fmt: skip
 def health_scores(installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult:
     """The hour that runs; a second run in it replaces the first."""
     offline_after = timedelta(minutes=installation.settings.offline_after_minutes)

@@ -6,7 +6,7 @@ The assets can also be materialised partition by partition, by hand or as a back
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -23,6 +23,8 @@ PARTITIONS = dg.MultiPartitionsDefinition({"day": DAYS, "factory": FACTORIES})
 MOST_EVENTS = 20
 """A backlog of weeks is one run, not a thousand entries in the event log."""
 POOL = "rollups"
+FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=4), warn_window=timedelta(hours=2))
+"""Hours are rolled up when they end; a plant that sends nothing for hours is worth a look as well."""
 _NAMES = {"1m": "minute", "5m": "five minutes", "1h": "hour", "1d": "day of the factory"}
 
 
@@ -34,6 +36,7 @@ _NAMES = {"1m": "minute", "5m": "five minutes", "1h": "hour", "1d": "day of the 
             partitions_def=PARTITIONS,
             group_name="rollups",
             kinds={"ducklake", "polars"},
+            freshness_policy=FRESH,
             description=f"Count, least, greatest, sum, first, last and time integral of each parameter a {_NAMES[level]}.",
         )
         for level in ROLLUP_LEVELS

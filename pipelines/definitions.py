@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from assets import health, imports, reports, rollups
-from pipelines.checks import CHECKS
+from assets import figures, health, imports, reports, rollups
+from pipelines.checks import CHECKS, checks_job, hourly_checks
 from pipelines.jobs import JOBS
 from pipelines.resources import RESOURCES
 from pipelines.schedules import SCHEDULES
@@ -11,8 +11,11 @@ from pipelines.sensors import SENSORS
 
 defs = dg.Definitions.merge(
     health.defs,
+    figures.defs,
     rollups.defs,
     imports.defs,
     reports.defs,
-    dg.Definitions(jobs=JOBS, schedules=SCHEDULES, sensors=SENSORS, asset_checks=CHECKS, resources=RESOURCES),
+    dg.Definitions(
+        jobs=[*JOBS, checks_job], schedules=[*SCHEDULES, hourly_checks], sensors=SENSORS, asset_checks=CHECKS, resources=RESOURCES
+    ),
 )

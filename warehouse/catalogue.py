@@ -5,6 +5,7 @@ from typing import Final
 from warehouse.tables import READABLE, SHAPES
 
 _SERIES: Final = {"device_id": "machine; its key and name are in `devices`", "parameter": "key of what was measured, such as `power`"}
+_MACHINE_DAY: Final = {"device_id": "machine", "ts": "beginning of the day in the factory's time zone, UTC"}
 _ROLLUP: Final = {
     **_SERIES,
     "bucket": "beginning of the bucket, UTC",
@@ -41,6 +42,38 @@ TABLES: Final = {
             "ts": "when it was computed, UTC",
             "score": "0 to 100",
             "deductions": "points taken off by reason, JSON",
+        },
+    ),
+    "energy_days": (
+        "Energy a machine and day of the factory.",
+        {
+            **_MACHINE_DAY,
+            "kwh": "energy",
+            "idle_kwh": "of that, drawn while idle",
+            "cost": "in the tariff's currency; empty without a tariff",
+            "carbon_kg": "kg CO2e by the tariff's grid factor; empty without a tariff",
+        },
+    ),
+    "availability_days": (
+        "States a machine and day of the factory; docs/kpis.md defines them.",
+        {
+            **_MACHINE_DAY,
+            **{f"{state}_s": f"seconds in state {state}" for state in ("running", "idle", "fault", "off", "nodata")},
+            "stops": "changes from running to idle or fault",
+            "failures": "changes to fault",
+            "availability": "running / (running + idle + fault), 0 to 1",
+        },
+    ),
+    "oee_days": (
+        "Overall equipment effectiveness a machine and day of the factory, for machines that count parts.",
+        {
+            **_MACHINE_DAY,
+            "availability": "0 to 1",
+            "performance": "0 to 1",
+            "quality": "0 to 1",
+            "good_parts": "parts made and good",
+            "rejected_parts": "parts made and rejected",
+            "oee": "product of the three; empty when one is",
         },
     ),
     "devices": (

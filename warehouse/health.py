@@ -1,5 +1,6 @@
 """Scores and states that people see on cards; pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,10 +22,18 @@ class HealthScore:
     """Points taken off by reason: `critical`, `high`, `offline`."""
 
 
-def factory_health(alerts: dict[str, int], offline_devices: int) -> HealthScore:
-    """100 less 5 a critical alert, 2 a high alert and 1 an offline machine (spec, flow 4), never below 0."""
-    found = {"critical": alerts.get("critical", 0), "high": alerts.get("high", 0), "offline": offline_devices}
-    deductions = {reason: FACTORY_POINTS[reason] * number for reason, number in found.items() if number}
+def factory_health(machines: Iterable[tuple[dict[str, int], bool, float]]) -> HealthScore:
+    """100 less 5 a critical alert, 2 a high alert and 1 an offline machine (spec, flow 4), each times the machine's importance.
+
+    Never below 0. `machines`: active alerts by severity, whether it is offline, and its importance (1 unless configured). Points are
+    rounded by reason, so that score and deductions add up.
+    """
+    lost = dict.fromkeys(FACTORY_POINTS, 0.0)
+    for alerts, is_silent, importance in machines:
+        found = {"critical": alerts.get("critical", 0), "high": alerts.get("high", 0), "offline": int(is_silent)}
+        for reason, number in found.items():
+            lost[reason] += FACTORY_POINTS[reason] * number * importance
+    deductions = {reason: round(points) for reason, points in lost.items() if round(points)}
     return HealthScore(max(0, 100 - sum(deductions.values())), deductions)
 
 

@@ -10,7 +10,6 @@ from warehouse.db import Database
 from warehouse.factories import factory_zones
 from warehouse.health import DEVICE_POINTS, factory_health
 from warehouse.lake import Lake
-from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.devices import device_list
 from warehouse.readings import UTC_TIME
 from warehouse.tables import LAKE
@@ -43,8 +42,7 @@ def _scores(
     devices = device_list(db, factory_id, now, offline_after)
     if not devices:
         return []
-    alerts = {level: sum(device.alerts[level] for device in devices) for level in SEVERITIES}
-    whole = factory_health(alerts, sum(device.is_offline for device in devices))
+    whole = factory_health((device.alerts, device.is_offline, device.importance) for device in devices)
     rows: list[tuple[int, int | None, datetime, float, str]] = [(factory_id, None, hour, whole.score, json.dumps(whole.deductions))]
     for device in devices:
         if device.health is not None:

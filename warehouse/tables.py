@@ -17,6 +17,7 @@ ROLLUP_LEVELS: Final = {"1m": "1 minute", "5m": "5 minutes", "1h": "1 hour", "1d
 """Rollup levels that are kept, as DuckDB intervals; the table of a level is `rollup_<level>`. Days are those of the factory's time zone."""
 
 _SERIES: Final = {"factory_id": "INTEGER", "device_id": "INTEGER", "parameter": "VARCHAR"}
+_MACHINE_DAY: Final = {"factory_id": "INTEGER", "device_id": "INTEGER", "ts": "TIMESTAMPTZ"}
 _ROLLUP: Final = {
     **_SERIES,
     "bucket": "TIMESTAMPTZ",
@@ -67,6 +68,24 @@ SHAPES: Final = {
     "rollup_1d": Shape(_ROLLUP, "bucket", ("year",), _MEANS),
     "health_scores": Shape(
         {"factory_id": "INTEGER", "device_id": "INTEGER", "ts": "TIMESTAMPTZ", "score": "DOUBLE", "deductions": "VARCHAR"}, "ts", ("year",)
+    ),
+    # A machine and a day of the factory; `ts` is its beginning.
+    "energy_days": Shape({**_MACHINE_DAY, "kwh": "DOUBLE", "idle_kwh": "DOUBLE", "cost": "DOUBLE", "carbon_kg": "DOUBLE"}, "ts", ("year",)),
+    "availability_days": Shape(
+        {
+            **_MACHINE_DAY,
+            **dict.fromkeys(("running_s", "idle_s", "fault_s", "off_s", "nodata_s"), "DOUBLE"),
+            **dict.fromkeys(("stops", "failures"), "BIGINT"),
+        },
+        "ts",
+        ("year",),
+        (("availability", "running_s / nullif(running_s + idle_s + fault_s, 0)"),),
+    ),
+    "oee_days": Shape(
+        {**_MACHINE_DAY, **dict.fromkeys(("availability", "performance", "quality", "good_parts", "rejected_parts"), "DOUBLE")},
+        "ts",
+        ("year",),
+        (("oee", "availability * performance * quality"),),
     ),
     # Only ever appended: a row of a few bytes goes into the catalog with the commit and costs no file. The newest one counts.
     LOADER_PROGRESS: Shape({"shard": "VARCHAR", "position": "BIGINT"}),

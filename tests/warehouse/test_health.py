@@ -7,16 +7,24 @@ import pytest
 from tests.warehouse.frames import START
 from warehouse.health import device_health, device_state, factory_health, is_offline
 
+Machine = tuple[dict[str, int], bool, float]
+# The spec's own example: 2 critical, 5 high, 3 offline.
+PLANT: list[Machine] = [({"critical": 2, "high": 4, "low": 8}, False, 1), ({"high": 1, "medium": 12}, False, 1), *[({}, True, 1)] * 3]
+
 
 def test_the_factorys_score_takes_off_5_2_and_1() -> None:
-    """The spec's own example: 2 critical, 5 high, 3 offline."""
-    found = factory_health({"critical": 2, "high": 5, "medium": 12, "low": 8}, offline_devices=3)
+    found = factory_health(PLANT)
     assert found.score == 100 - 10 - 10 - 3
     assert found.deductions == {"critical": 10, "high": 10, "offline": 3}
 
 
+def test_a_machine_counts_as_much_as_it_is_important() -> None:
+    found = factory_health([({"critical": 1}, False, 3), ({"critical": 1, "high": 3}, True, 0), ({"high": 1}, False, 0.2)])
+    assert (found.score, found.deductions) == (85, {"critical": 15}), "0.4 points are rounded to none"
+
+
 def test_a_score_never_falls_below_zero() -> None:
-    assert factory_health({"critical": 30}, 0).score == 0
+    assert factory_health([({"critical": 30}, False, 1)]).score == 0
     assert device_health({"critical": 3}) == 0
 
 

@@ -37,6 +37,8 @@ class DeviceRow:
     """Newest power; None while offline or when it measures none."""
     alerts: dict[str, int]
     """Active alerts by severity, worst first, zeros included."""
+    importance: float = 1.0
+    """What it weighs in the factory's health score."""
 
     @property
     def is_offline(self) -> bool:
@@ -79,4 +81,5 @@ def _row(device: Device, state: str, alerts: dict[str, int], power_w: float | No
         health=None if state == "offline" else device_health(alerts),
         power_w=power_w,
         alerts=alerts,
+        importance=device.importance,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -121,24 +121,50 @@ def periods(now: datetime, timezone: str) -> dict[str, tuple[datetime, datetime]
     return found
 
 
-def idle_waste_kwh(hours: pl.DataFrame, idle_share: pl.DataFrame) -> dict[int, float]:
-    """kWh that machines drew in hours in which they idled, by the share of each hour (device_id, bucket, idle_share); pure."""
-    joined = hours.join(idle_share, on=["device_id", "bucket"], how="inner")
-    found = joined.group_by("device_id").agg((pl.col("kwh") * pl.col("idle_share")).sum()).sort("device_id")
-    return dict(found.iter_rows())
+def shift_periods(now: datetime, timezone: str, shifts: Sequence[Shift] = SHIFTS) -> dict[str, tuple[datetime, datetime]]:
+    """Begin and end (now) of the running `shift`, and `before_shift`: the one before, as far as now is in; pure. Empty between shifts."""
+    zone = ZoneInfo(timezone)
+    local = now.astimezone(zone)
+    begins: list[datetime] = []
+    for days_ago in (0, 1, 2):
+        day = (local - timedelta(days=days_ago)).date()
+        begins += [datetime(day.year, day.month, day.day, each.begin_hour, tzinfo=zone) for each in shifts]
+    running = next((each for each in shifts if _is_in(local.hour, each)), None)
+    past = sorted(begin for begin in begins if begin <= local)
+    if running is None or len(past) < 2:
+        return {}
+    # Subtraction of local times would not see a change of the clock.
+    so_far = now - past[-1].astimezone(UTC)
+    before = past[-2].astimezone(UTC)
+    return {"shift": (past[-1], now), "before_shift": (before, min(before + so_far, past[-1].astimezone(UTC)))}
+
+
+def _is_in(hour: int, shift: Shift) -> bool:
+    if shift.begin_hour < shift.end_hour:
+        return shift.begin_hour <= hour < shift.end_hour
+    return hour >= shift.begin_hour or hour < shift.end_hour
 
 
 def cost(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> dict[str, float]:
     """Cost by band (`otherwise` for the rest), in the tariff's currency; pure."""
+    return dict(_priced(hours, tariff, timezone).group_by("band").agg(pl.col("cost").sum()).sort("band").iter_rows())
+
+
+def cost_by_device(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> dict[int, float]:
+    """Cost by machine, in the tariff's currency; pure."""
+    return dict(_priced(hours, tariff, timezone).group_by("device_id").agg(pl.col("cost").sum()).sort("device_id").iter_rows())
+
+
+def _priced(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> pl.DataFrame:
     local = with_local_time(hours, timezone)
     band = pl.lit("otherwise")
     price = pl.lit(tariff.otherwise)
     for each in reversed(tariff.bands):
+        # The calendar's weekday: the night after Friday is Saturday's for a tariff.
         inside = pl.col("weekday").is_in(each.weekdays) & (pl.col("hour") >= each.begin_hour) & (pl.col("hour") < each.end_hour)
         band = pl.when(inside).then(pl.lit(each.name)).otherwise(band)
         price = pl.when(inside).then(pl.lit(each.price)).otherwise(price)
-    summed = local.with_columns(band=band, cost=pl.col("kwh") * price).group_by("band").agg(pl.col("cost").sum()).sort("band")
-    return dict(summed.iter_rows())
+    return local.with_columns(band=band, cost=pl.col("kwh") * price)
 
 
 def carbon_kg(hours: pl.DataFrame, tariff: Tariff) -> float:

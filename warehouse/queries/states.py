@@ -14,7 +14,7 @@ import polars as pl
 
 from warehouse.health import IDLE_BELOW, OFF_BELOW
 from warehouse.lake import Lake
-from warehouse.queries.energy import POWER
+from warehouse.queries.energy import JOULES_PER_KWH, POWER
 from warehouse.queries.summaries import summaries
 from warehouse.readings import UTC_TIME
 
@@ -74,13 +74,34 @@ def state_timeline(
     faults: pl.DataFrame,
 ) -> pl.DataFrame:
     """TIMELINE of those machines over [start, end) without gaps, sorted. `faults`: device_id, begin, end of critical alerts."""
-    power = summaries(lake, factory_id, start, end, MINUTE, device_ids=device_ids, parameters=[POWER])
+    power = power_minutes(lake, factory_id, device_ids, start, end)
+    return timeline_of(power, lake, factory_id, device_ids, start, end, typical_w=typical_w, faults=faults)
+
+
+def power_minutes(lake: Lake, factory_id: int, device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
+    """Mean power and energy of those machines a minute of [start, end): device_id, bucket, power_w, kwh; without readings missing."""
+    found = summaries(lake, factory_id, start, end, MINUTE, device_ids=device_ids, parameters=[POWER], with_integral=True)
+    return found.select("device_id", "bucket", power_w="mean", kwh=pl.col("integral") / JOULES_PER_KWH)
+
+
+def timeline_of(
+    power: pl.DataFrame,
+    lake: Lake,
+    factory_id: int,
+    device_ids: Sequence[int],
+    start: datetime,
+    end: datetime,
+    *,
+    typical_w: Mapping[int, float],
+    faults: pl.DataFrame,
+) -> pl.DataFrame:
+    """As `state_timeline`, with the `power_minutes` at hand."""
     told = lake.reader(factory_id).query(
         "SELECT device_id, ts AS bucket, text AS state FROM telemetry WHERE parameter = $state AND text IS NOT NULL AND ts >= $start "
         "AND ts < $end AND device_id IN (SELECT unnest($devices)) ORDER BY device_id, ts",
         {"state": STATE_PARAMETER, "start": start, "end": end, "devices": list(device_ids)},
     )
-    seen = power.select("device_id", "bucket", pl.col("mean").alias("power_w"))
+    seen = power.select("device_id", "bucket", "power_w")
     return timeline(
         seen, told.cast({"bucket": UTC_TIME, "device_id": pl.Int32}), device_ids, start, end, typical_w=typical_w, faults=faults
     )
@@ -181,3 +202,13 @@ def pareto(reasons: pl.DataFrame) -> pl.DataFrame:
     ordered = summed.sort(["lost_s", "reason"], descending=[True, False])
     share = pl.col("lost_s") / pl.col("lost_s").sum()
     return ordered.with_columns(share=share, cumulative=share.cum_sum())
+
+
+def energy_by_state(power: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
+    """What machines drew in which state: device_id, state, kwh; sorted; pure.
+
+    `power`: a row a minute with device_id, bucket and kwh (`power_minutes`); a minute counts for the state at its beginning.
+    """
+    spans = states.select("device_id", pl.col("begin").alias("bucket"), "state").sort("bucket")
+    found = power.sort("bucket").join_asof(spans, on="bucket", by="device_id", strategy="backward")
+    return found.drop_nulls("state").group_by("device_id", "state").agg(pl.col("kwh").sum()).sort("device_id", "state")

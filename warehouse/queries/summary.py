@@ -66,6 +66,6 @@ def dashboard_summary(
         energy_yesterday_kwh=sum(kwh for device, kwh in yesterday.items() if device in counted),
         active_alerts=sum(alerts.values()),
         alerts=alerts,
-        health=factory_health(alerts, offline),
+        health=factory_health((row.alerts, row.is_offline, row.importance) for row in rows),
         states={state: sum(row.state == state for row in rows) for state in ("running", "idle", "fault", "off", "offline")},
     )

@@ -8,7 +8,7 @@ import pytest
 from tests.warehouse.frames import START
 from warehouse.db import Database
 from warehouse.errors import InvalidInputError
-from warehouse.queries.energy_use import Band, Comparison, Tariff, by_group, by_shift, carbon_kg, cost, idle_waste_kwh, periods
+from warehouse.queries.energy_use import Band, Comparison, Tariff, by_group, by_shift, carbon_kg, cost, periods
 from warehouse.readings import UTC_TIME
 from warehouse.tariffs import set_tariff, tariff_of
 
@@ -43,11 +43,6 @@ def test_a_tariff_has_a_price_for_every_hour() -> None:
 def test_energy_by_region_leaves_out_what_is_in_none() -> None:
     hours = pl.concat([day_of_hours(START, 2), day_of_hours(START, 3, device_id=2), day_of_hours(START, 9, device_id=3)])
     assert by_group(hours, {1: "Hall A", 2: "Hall A"}) == {"Hall A": 5.0}
-
-
-def test_energy_of_idling_is_what_was_drawn_meanwhile() -> None:
-    share = pl.DataFrame([(1, START, 0.25)], schema={"device_id": pl.Int32, "bucket": UTC_TIME, "idle_share": pl.Float64}, orient="row")
-    assert idle_waste_kwh(day_of_hours(START, 3, kwh=4.0), share) == {1: 1.0}
 
 
 def test_periods_begin_in_the_factorys_time_and_compare_like_with_like() -> None:

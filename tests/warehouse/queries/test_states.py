@@ -8,7 +8,7 @@ import pytest
 from tests.warehouse.frames import START, at, series
 from warehouse.lake import Lake
 from warehouse.queries.oee import oee, parts_by_hour
-from warehouse.queries.states import Availability, availability, pareto, state_timeline, timeline
+from warehouse.queries.states import Availability, availability, energy_by_state, pareto, state_timeline, timeline
 from warehouse.readings import UTC_TIME
 
 NO_FAULTS = pl.DataFrame(schema={"device_id": pl.Int32, "begin": UTC_TIME, "end": UTC_TIME})
@@ -99,3 +99,14 @@ def test_oee_is_the_product_of_its_factors() -> None:
 def test_without_counters_there_is_no_oee() -> None:
     parts = pl.DataFrame(schema={"device_id": pl.Int32, "parameter": pl.String, "bucket": UTC_TIME, "parts": pl.Float64})
     assert oee(parts, {1: Availability(60, 0, 0, 0, 0, 0, 0)})[1].oee is None
+
+
+def test_energy_of_idling_is_what_was_drawn_meanwhile() -> None:
+    seen = power(900, 900, 200, 10, 800)
+    minutes = seen.with_columns(kwh=pl.col("power_w") / 60_000)
+    found = energy_by_state(minutes, lines(seen, 5))
+    assert dict(found.select("state", "kwh").rows()) == pytest.approx({"running": 2.6 / 60, "idle": 0.2 / 60, "off": 0.01 / 60})
+
+
+def test_energy_of_no_machine_is_none() -> None:
+    assert energy_by_state(power().with_columns(kwh=pl.col("power_w")), lines(power(900), 1)).height == 0
