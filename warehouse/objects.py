@@ -1,6 +1,6 @@
 """The object store: a folder, or an S3-compatible bucket, through fsspec. Paths are ours, below one root."""
 
-from typing import Final
+from typing import Any, Final
 
 import fsspec
 
@@ -14,19 +14,22 @@ class ObjectStore:
     """Files of reports, job results and backups."""
 
     def __init__(self, settings: Settings) -> None:
-        self._files, self._root = fsspec.core.url_to_fs(settings.files_url)
         self._is_local = settings.files_url.startswith("file:")
+        is_s3 = settings.files_url.startswith("s3:")
+        self._files, self._root = fsspec.core.url_to_fs(settings.files_url, **(_s3_options(settings) if is_s3 else {}))
+        self._away: tuple[type[Exception], ...] = (OSError, *(_s3_errors() if is_s3 else ()))
 
     def write(self, path: str, content: bytes) -> None:
         """Puts the whole file in place or raises RetryableError."""
         target = f"{self._root}/{path}"
         try:
-            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+            if self._is_local:
+                self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
             draft = f"{target}.draft" if self._is_local else target
             self._files.pipe_file(draft, content)
             if draft != target:
                 self._files.mv(draft, target)
-        except OSError as failed:
+        except self._away as failed:
             raise RetryableError(f"the file store did not take {path}: {failed}", path=path) from failed
 
     def read(self, path: str) -> bytes:
@@ -35,7 +38,7 @@ class ObjectStore:
             content: bytes = self._files.cat_file(f"{self._root}/{path}")
         except FileNotFoundError as gone:
             raise NotFoundError(f"the file {path} is not in the store any more", noun="file", key=path) from gone
-        except OSError as failed:
+        except self._away as failed:
             raise RetryableError(f"the file store cannot be read now: {failed}", path=path) from failed
         return content
 
@@ -45,11 +48,31 @@ class ObjectStore:
             self._files.rm_file(f"{self._root}/{path}")
         except FileNotFoundError:
             return
-        except OSError as failed:
+        except self._away as failed:
             raise RetryableError(f"the file store did not delete {path}: {failed}", path=path) from failed
 
-    def link(self, path: str) -> str | None:
-        """A presigned address for five minutes; None for a folder, which has no addresses."""
+    def link(self, path: str, name: str) -> str | None:
+        """A presigned address for five minutes, under which the file is called `name`; None for a folder, which has no addresses."""
         if self._is_local:
             return None
-        return str(self._files.sign(f"{self._root}/{path}", expiration=LINK_S))
+        called = f'attachment; filename="{name}"'
+        return str(self._files.sign(f"{self._root}/{path}", expiration=LINK_S, ResponseContentDisposition=called))
+
+
+def _s3_options(settings: Settings) -> dict[str, Any]:
+    """How s3fs reaches the bucket: the same store and person as the lake's. What is not set is looked for where Amazon's tools do."""
+    return {
+        "endpoint_url": settings.s3_endpoint_url or None,
+        "key": settings.s3_access_key_id or None,
+        "secret": settings.s3_secret_access_key.get_secret_value() or None,
+        "client_kwargs": {"region_name": settings.s3_region},
+        # Others write too: a listing that was remembered would be old.
+        "use_listings_cache": False,
+    }
+
+
+def _s3_errors() -> tuple[type[Exception], ...]:
+    # Only for those who have a bucket: it takes a third of a second.
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    return (BotoCoreError,)

@@ -121,7 +121,7 @@ def download_report(request: Request, report_id: ReportId, who: Who, inst: Inst,
     """302 to the file: a presigned address of the store for five minutes, or our own guarded one."""
     row = reports.find(inst.db, who.factory_id, report_id)
     found = reports.current_file(inst.db, who.factory_id, report_id, kind or row.format)
-    link = ObjectStore(inst.settings).link(found.path)
+    link = ObjectStore(inst.settings).link(found.path, found.name)
     own = request.scope.get("root_path", "") + request.app.url_path_for("get_report_file", report_id=report_id, kind=found.kind)
     return RedirectResponse(link or own, 302)
 

@@ -1,11 +1,13 @@
 """Reports over the API: order, follow, download, sign, verify, delete; nothing of another factory."""
 
+import urllib.request
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from api.app import create_app
@@ -13,6 +15,7 @@ from assets.reporting.logo import logo_of
 from assets.reporting.render import render_pdf
 from assets.reporting.run import save, seal
 from tests.assets.reporting.conftest import Plant, make_plant, one_page, picture
+from tests.fixtures.object_store import Bucket
 from tests.fixtures.people import PASSWORD
 from warehouse import reports
 from warehouse.access.sign_in import sign_in
@@ -72,6 +75,17 @@ def test_download_leads_to_the_sealed_file(client: TestClient, plant: Plant) -> 
     file = client.get(answer.headers["location"])
     assert file.content == pdf
     assert file.headers["content-disposition"] == 'attachment; filename="RPT-DONGA-1.pdf"'
+
+
+def test_a_download_from_a_bucket_leads_to_a_presigned_address(client: TestClient, plant: Plant, bucket: Bucket) -> None:
+    secret = SecretStr(bucket.settings["s3_secret_access_key"])
+    in_s3 = {**bucket.settings, "s3_secret_access_key": secret, "object_store_url": f"s3://{bucket.name}/files"}
+    object.__setattr__(plant.installation, "settings", plant.installation.settings.model_copy(update=in_s3))
+    report_id, pdf = stored(plant)
+    answer = client.get(f"/v1/reports/{report_id}/download")
+    assert (answer.status_code, answer.headers["location"].startswith(bucket.endpoint_url)) == (302, True)
+    with urllib.request.urlopen(answer.headers["location"], timeout=5) as file:  # noqa: S310  # the address of the test's own store
+        assert file.read() == pdf
 
 
 def test_the_verify_endpoint_tells_genuine_from_altered(client: TestClient, plant: Plant) -> None:
