@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from rules.conditions import Operator, comparisons
-from rules.parse import parse_condition
+from rules.parse import parse_definition
 from warehouse.db import Database
 from warehouse.errors import InvalidInputError
 from warehouse.models.alerting import SEVERITIES, Rule, RuleDevice
@@ -46,7 +46,7 @@ def limits_of(rules: Iterable[Rule]) -> dict[str, list[RuleLimit]]:
     found: dict[str, list[RuleLimit]] = {}
     for rule in rules:
         try:
-            condition = parse_condition(rule.conditions)
+            condition = parse_definition(rule.conditions).condition
         except InvalidInputError:
             continue  # such a rule is not evaluated either; the rules page says so
         parts = list(comparisons(condition))

@@ -6,15 +6,15 @@ each second): doing it again raises nothing again.
 
     landing log   1 2 3 4 5 6 7 8 9 10 11 12
                         |         |        |
-                 snapshot(4)   cursor(9)  memory(12)     after a kill: memory from the snapshot, 5-9 remembered silently (their alerts
+                 snapshot(4)   cursor(9)  memory(12)     after a kill: memory from the snapshot, 5-9 evaluated silently (their alerts
                                                          are recorded), 10-12 evaluated again
 """
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,15 +24,18 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rules.book import Reading, evaluate, remember
-from rules.engine import QUIET, Raised, triggered
+from rules.book import EVERY_DEVICE, Reading, RuleBook, evaluate, expect, plan_looks, tick
+from rules.conditions import WHOLE_DEVICE
+from rules.engine import CLEARED, RAISED, Cleared, Event, Raised, Withdrawn, triggered
+from rules.measures import BaselineAt, no_baseline
 from rules.memory import Counts, Memory
-from rules.recording import Found, record
-from rules.schedule import microseconds
+from rules.recording import Found, Over, record
+from rules.schedule import microseconds, moment_of
 from rules.snapshot import pack, unpack
 from rules.store import RuleStore
+from rules.tracks import Track
 from warehouse import landing
-from warehouse.alerting import recent_triggers
+from warehouse.alerting import alerts_not_over, recent_triggers, withdraw_clears, withdraw_raises
 from warehouse.clock import Clock
 from warehouse.db import Database
 from warehouse.models.devices import LatestValue
@@ -46,6 +49,8 @@ FLUSH_EVERY: Final = timedelta(seconds=1)
 SNAPSHOT_EVERY: Final = timedelta(seconds=5)
 REPLAY_WITHOUT_SNAPSHOT: Final = 2_000
 """Batches before the cursor that are looked at when there is no snapshot; values that are older become known when they arrive again."""
+Happened = tuple[Event, Mapping[str, float | str]]
+"""An event, and of an alert everything that the device said in the same message."""
 log = structlog.get_logger()
 
 
@@ -61,8 +66,8 @@ class Step:
 class Evaluator:
     """One consumer of the landing log. Several may exist; the lease keeps them apart, and the cursor's fence when the lease fails."""
 
-    def __init__(self, db: Database, *, app_url: str, clock: Clock) -> None:
-        self.db, self.app_url, self.clock = db, app_url, clock
+    def __init__(self, db: Database, *, app_url: str, clock: Clock, baseline_at: BaselineAt = no_baseline) -> None:
+        self.db, self.app_url, self.clock, self.baseline_at = db, app_url, clock, baseline_at
         self.store = RuleStore()
         self._lock = threading.Lock()
         self._memory: Memory | None = None
@@ -73,6 +78,7 @@ class Evaluator:
         self._flushed_at: datetime | None = None
         self._snapshot_at: datetime | None = None
         self._snapshot_position = -1
+        self._snapshot_every = SNAPSHOT_EVERY
         self._seeding_is_due = True
 
     @property
@@ -98,10 +104,13 @@ class Evaluator:
         with self._lock, self._forgetting_on_error():
             if self._memory is None:
                 self._resume()
+            looked_at = self.clock.now()
+            self._refresh_rules()
             with system_session(self.db, "read landed batches") as session:
-                self._refresh_rules(session)
                 batches = landing.read_after(session, self._position, limit)
             found = [one for batch in batches for one in self._evaluate(batch)]
+            if len(batches) < limit:
+                found += self._tick(looked_at)
             alerts = self._commit(found) if found or self._is_flush_due() else 0
             if self._seeding_is_due and len(batches) < limit:
                 self._seed()
@@ -117,19 +126,43 @@ class Evaluator:
             elif self._is_flush_due():
                 self._commit([])
 
-    def _evaluate(self, batch: landing.Batch) -> list[Found]:
-        memory = self._known_memory()
-        raised = evaluate(self.store.book, memory, readings_of(batch.readings))
-        self._position = batch.position
-        return [Found(one, telemetry_of(batch.readings, one)) for one in raised]
+    def tick(self) -> int:
+        """Looks at what became true without any message; gives the number of alerts. Call it when the log was read to its end."""
+        with self._lock, self._forgetting_on_error():
+            if self._memory is None or not self._is_tick_due():
+                return 0
+            looked_at = self.clock.now()
+            self._refresh_rules()
+            with system_session(self.db, "is the landing log read to its end") as session:
+                if landing.read_after(session, self._position, 1):
+                    return 0
+            found = self._tick(looked_at)
+            return self._commit(found) if found else 0
 
-    def _commit(self, found: list[Found], *, snapshot: bool = False) -> int:
-        now = self.clock.now()
-        snapshot = snapshot or self._snapshot_at is None or now - self._snapshot_at >= SNAPSHOT_EVERY
-        state = pack(self._known_memory(), self._position) if snapshot else None
+    def _is_tick_due(self) -> bool:
+        due = self._known_memory().due
+        return bool(due) and due[0][0] <= microseconds(self.clock.now())
+
+    def _tick(self, now: datetime) -> list[Happened]:
+        return [(event, {}) for event in tick(self.store.book, self._known_memory(), microseconds(now), baseline_at=self.baseline_at)]
+
+    def _evaluate(self, batch: landing.Batch) -> list[Happened]:
+        memory = self._known_memory()
+        events = evaluate(self.store.book, memory, readings_of(batch.readings), baseline_at=self.baseline_at)
+        self._position = batch.position
+        return [(event, telemetry_of(batch.readings, event) if isinstance(event, Raised) else {}) for event in events]
+
+    def _commit(self, happened: list[Happened], *, snapshot: bool = False) -> int:
+        now, state = self.clock.now(), None
+        snapshot = snapshot or self._snapshot_at is None or now - self._snapshot_at >= self._snapshot_every
+        if snapshot:
+            began = time.perf_counter()
+            state = pack(self._known_memory(), self._position, fingerprints(self.store.book))
+            # What a snapshot costs is bounded too: at most a twentieth of the time.
+            self._snapshot_every = max(SNAPSHOT_EVERY, 20 * timedelta(seconds=time.perf_counter() - began))
         with system_session(self.db, "record alerts", write=True) as session:
             landing.move_cursor(session, CONSUMER, self._committed, self._position, state)
-            alerts = record(session, found, now, self.app_url) if found else 0
+            alerts = record_events(session, happened, now, self.app_url) if happened else 0
         self._committed, self._flushed_at = self._position, now
         if snapshot:
             self._snapshot_at, self._snapshot_position = now, self._position
@@ -148,43 +181,76 @@ class Evaluator:
             cursor, state = (0, None) if row is None else row
             if self._memory is not None and cursor == self._committed:
                 return
-            self._refresh_rules(session)
-            if self._memory is None or cursor < self._position:
-                self._position, self._memory = _remembered(state, cursor)
+            self._look_for_rules(session)
+            before: dict[int, str] = {}
+            if self._memory is None or cursor < self._position or self._position != self._committed:
+                self._position, self._memory, before = _remembered(state, cursor)
+            else:
+                before = fingerprints(self.store.book)
             started, since = time.perf_counter(), self._position
-            self._replay(session, cursor)
-            self._load_triggers(session)
+            self._replay(session, cursor, before)
+            self._agree_with_alerts(session, {rule_id for rule_id, known in before.items() if self._fingerprint(rule_id) == known})
         self._committed, self._snapshot_position = cursor, -1
         log.info("evaluator_resumed", cursor=cursor, remembered_since=since, seconds=round(time.perf_counter() - started, 3))
 
-    def _replay(self, session: Session, cursor: int) -> None:
+    def _replay(self, session: Session, cursor: int, before: dict[int, str]) -> None:
+        """Brings memory to the cursor, silently. Rules that were not the same then begin at the cursor."""
         memory = self._known_memory()
+        same = frozenset(rule_id for rule_id, known in before.items() if self._fingerprint(rule_id) == known)
+        for key in [key for key in memory.tracks if key[0] not in same]:
+            del memory.tracks[key]
         while self._position < cursor:
             batches = landing.read_after(session, self._position, 100)
             for batch in batches:
                 if batch.position > cursor:
                     break
-                remember(self.store.book, memory, readings_of(batch.readings))
+                evaluate(self.store.book, memory, readings_of(batch.readings), baseline_at=self.baseline_at, only=same)
             self._position = min(batches[-1].position, cursor) if batches else cursor
 
-    def _load_triggers(self, session: Session) -> None:
-        memory = self._known_memory()
-        cooldowns = {rule.rule_id: rule.cooldown_us for rule in self.store.book.rules}
-        memory.states.clear()
+    def _agree_with_alerts(self, session: Session, known: set[int]) -> None:
+        """Cooldowns and alerts that are not over, for rules of which memory does not know them (`known`: those of which it does)."""
+        memory, rules = self._known_memory(), self.store.book.by_id
         for rule_id, device_id, at in recent_triggers(session):
-            if rule_id in cooldowns:
-                state = memory.states.get((rule_id, device_id), QUIET)
-                memory.states[rule_id, device_id] = triggered(state, microseconds(at), cooldowns[rule_id])
+            if rule_id in rules and rule_id not in known:
+                track = self._track(rule_id, device_id)
+                track.floor = triggered(track.floor, microseconds(at), rules[rule_id].cooldown_us)
+        for rule_id, device_id in alerts_not_over(session):
+            if rule_id in rules and rule_id not in known:
+                track = self._track(rule_id, device_id)
+                track.floor = replace(track.floor, active_device=device_id)
+        memory.look_back(self.store.book.windows)
+        plan_looks(self.store.book, memory)
 
-    def _refresh_rules(self, session: Session) -> None:
-        now = self.clock.now()
-        if not self.store.is_due(now) or not self.store.refresh(session, now):
-            return
+    def _track(self, rule_id: int, device_id: int) -> Track:
+        key = (rule_id, EVERY_DEVICE if self.store.book.by_id[rule_id].is_quorum else device_id)
+        return self._known_memory().tracks.setdefault(key, Track())
+
+    def _fingerprint(self, rule_id: int) -> str | None:
+        rule = self.store.book.by_id.get(rule_id)
+        return None if rule is None else rule.fingerprint
+
+    def _look_for_rules(self, session: Session) -> bool:
+        if not self.store.refresh(session, self.clock.now()):
+            return False
         log.info("rules_loaded", rules=len(self.store.book.rules), broken=len(self.store.broken))
         self._seeding_is_due = True
-        if self._memory is not None:
-            self._memory.forget_unwatched(self.store.book.watched_parameters())
-            self._load_triggers(session)
+        return True
+
+    def _refresh_rules(self) -> None:
+        """Looks for changed rules; with a snapshot at once, so that whoever resumes does not run them over older batches."""
+        if not self.store.is_due(self.clock.now()):
+            return
+        before = fingerprints(self.store.book)
+        with system_session(self.db, "rules that changed") as session:
+            if not self._look_for_rules(session):
+                return
+            memory = self._known_memory()
+            memory.forget_unwatched(self.store.book.watched_parameters())
+            same = {rule_id for rule_id, known in before.items() if self._fingerprint(rule_id) == known}
+            for key in [key for key in memory.tracks if key[0] not in same]:
+                del memory.tracks[key]
+            self._agree_with_alerts(session, same)
+        self._commit([], snapshot=True)
 
     def _seed(self) -> None:
         """Makes last values known that arrived before a rule watched them: a machine that reports on change may not repeat them for days.
@@ -192,13 +258,25 @@ class Evaluator:
         Only when the log is read to its end: `latest_values` tells of now, not of the moment of an old batch.
         """
         memory, book = self._known_memory(), self.store.book
-        columns = (LatestValue.factory_id, LatestValue.device_id, LatestValue.parameter_key, LatestValue.ts, LatestValue.value)
-        wanted = LatestValue.parameter_key.in_(book.watched_parameters())
+        columns = (LatestValue.factory_id, LatestValue.device_id, LatestValue.parameter_key, LatestValue.ts)
+        watched = book.watched_parameters()
+        question = select(*columns, LatestValue.value, LatestValue.text).order_by(LatestValue.ts.desc())
+        if WHOLE_DEVICE not in watched:
+            question = question.where(LatestValue.parameter_key.in_(watched))
         with system_session(self.db, "last values for new rules") as session:
-            found = session.execute(select(*columns).where(wanted)).all()
-        for factory_id, device_id, parameter, at, value in found:
-            if value is not None and book.watches(factory_id, device_id, parameter):
-                memory.device(device_id).seed(parameter, microseconds(at), value)
+            found = session.execute(question).all()
+        for factory_id, device_id, parameter, at, value, text in found:
+            said = text if value is None else value
+            if said is not None and book.watches(factory_id, device_id, parameter):
+                memory.device(device_id).seed(parameter, microseconds(at), said)
+            if book.watches(factory_id, device_id, WHOLE_DEVICE):
+                memory.device(device_id).seed(WHOLE_DEVICE, microseconds(at), None)
+        spoke: dict[tuple[int, int], int] = {}
+        for factory_id, device_id, _, at, *_ in found:
+            spoke[factory_id, device_id] = max(microseconds(at), spoke.get((factory_id, device_id), 0))
+        for (factory_id, device_id), at_us in spoke.items():
+            if device_id in memory.devices:
+                expect(book, memory, factory_id, device_id, at_us)
         self._seeding_is_due = False
 
     def _known_memory(self) -> Memory:
@@ -216,10 +294,35 @@ class Evaluator:
             raise
 
 
+def fingerprints(book: RuleBook) -> dict[int, str]:
+    """By rule, what it was evaluated by."""
+    return {rule.rule_id: rule.fingerprint for rule in book.rules}
+
+
+def record_events(session: Session, happened: Sequence[Happened], now: datetime, app_url: str) -> int:
+    """Writes what happened in the caller's transaction; gives how many triggers are new."""
+    found = [Found(event, said) for event, said in happened if isinstance(event, Raised)]
+    over = [Over(event.rule, event.device_id, event.at_us, event.rule.auto_resolve) for event, _ in happened if isinstance(event, Cleared)]
+    gone = [event for event, _ in happened if isinstance(event, Withdrawn)]
+    raises = [(event.rule.rule_id, event.device_id, moment_of(event.at_us)) for event in gone if event.kind == RAISED]
+    clears = [(event.rule.rule_id, event.device_id, moment_of(event.at_us)) for event in gone if event.kind == CLEARED]
+    withdraw_raises(session, raises)
+    withdraw_clears(session, clears)
+    # An alert that would not have been: it is over from its beginning on, but stays in the history, for people were told.
+    over += [
+        Over(event.rule, event.device_id, event.at_us, event.rule.auto_resolve)
+        for event in gone
+        if event.kind == RAISED and not event.is_active
+    ]
+    return record(session, found, now, app_url, over)
+
+
 def readings_of(frame: pl.DataFrame) -> Iterator[Reading]:
-    """The rows of a READINGS frame as the engine reads them: times in microseconds, texts as None."""
-    columns = (frame[name] for name in ("factory_id", "device_id", "parameter", "ts", "received_at", "value"))
-    return zip(*(column.to_physical().to_list() for column in columns), strict=True)
+    """The rows of a READINGS frame as the engine reads them: times in microseconds, numbers and texts in one."""
+    columns = [frame[name].to_physical().to_list() for name in ("factory_id", "device_id", "parameter", "ts", "received_at", "value")]
+    if frame["text"].null_count() < frame.height:
+        columns[-1] = [text if value is None else value for value, text in zip(columns[-1], frame["text"].to_list(), strict=True)]
+    return zip(*columns, strict=True)
 
 
 def telemetry_of(frame: pl.DataFrame, raised: Raised) -> dict[str, float | str]:
@@ -229,14 +332,14 @@ def telemetry_of(frame: pl.DataFrame, raised: Raised) -> dict[str, float | str]:
     return {parameter: value for parameter, value in said.items() if value is not None}
 
 
-def _remembered(state: bytes | None, cursor: int) -> tuple[int, Memory]:
-    """Where to replay from and with what: the snapshot, or nothing known some way before the cursor."""
+def _remembered(state: bytes | None, cursor: int) -> tuple[int, Memory, dict[int, str]]:
+    """Where to replay from, with what and by which rules: the snapshot, or nothing known some way before the cursor."""
     if state is not None:
         try:
-            position, memory = unpack(state)
-        except (msgspec.MsgspecError, ValueError, pl.exceptions.PolarsError) as unreadable:
+            position, memory, rules = unpack(state)
+        except (msgspec.MsgspecError, ValueError, TypeError, pl.exceptions.PolarsError) as unreadable:
             log.warning("evaluator_snapshot_unreadable", reason=str(unreadable), cursor=cursor)
         else:
             if position <= cursor:
-                return position, memory
-    return max(0, cursor - REPLAY_WITHOUT_SNAPSHOT), Memory()
+                return position, memory, rules
+    return max(0, cursor - REPLAY_WITHOUT_SNAPSHOT), Memory(), {}

@@ -81,6 +81,7 @@ def drain(evaluator: Evaluator, lease: Lease, until: datetime, stop: threading.E
                 step = evaluator.step()
                 summary, behind = summary.plus(step), step.batches == BATCHES_A_STEP
             if not behind:
+                summary = replace(summary, alerts=summary.alerts + evaluator.tick())
                 evaluator.flush()
                 stop.wait(poll_s)
     finally:

@@ -149,7 +149,9 @@ def _new_alert(work: _Work, found: Found, at: datetime) -> Alert:
         device_id=raised.device_id,
         triggered_at=at,
         severity=rule.severity,
-        message=alert_message(rule.condition, raised.values, work.facts.labels.get(raised.device_id, {})),
+        message=alert_message(
+            rule.condition, raised.measured or raised.values, work.facts.labels.get(raised.device_id, {}), sorted(rule.device_ids or ())
+        ),
         telemetry_snapshot={**found.telemetry, **raised.values, "timestamp": templates.iso_z(at)},
         created_at=work.now,
         repeat_count=0,

@@ -42,6 +42,10 @@ class Schedule(Protocol):
         """True when the rule applies at `at_us`, microseconds since 1970 UTC."""
         ...
 
+    def changes_at(self, at_us: int) -> int | None:
+        """A moment after `at_us` until which `is_open` stays as it is at `at_us`; None: for ever."""
+        ...
+
 
 class Always:
     """Applies at any time."""
@@ -51,6 +55,10 @@ class Always:
     def is_open(self, at_us: int) -> bool:  # noqa: ARG002  # the protocol's signature
         """True."""
         return True
+
+    def changes_at(self, at_us: int) -> int | None:  # noqa: ARG002
+        """Never."""
+        return None
 
 
 ALWAYS: Final = Always()
@@ -75,6 +83,11 @@ class TimeWindow:
             return is_open
         self._span = self.span_at(at_us)
         return self._span[2]
+
+    def changes_at(self, at_us: int) -> int | None:
+        """When the span around `at_us` ends."""
+        self.is_open(at_us)
+        return self._span[1]
 
     def span_at(self, at_us: int) -> Span:
         """A span around `at_us` during which the answer stays the same."""
@@ -108,6 +121,41 @@ class DateRange:
     def is_open(self, at_us: int) -> bool:
         """True when `at_us` lies in the range."""
         return self.since <= at_us < self.until
+
+    def changes_at(self, at_us: int) -> int | None:
+        """The next of its two ends."""
+        return self.since if at_us < self.since else self.until if at_us < self.until else None
+
+
+class AnyOf:
+    """Applies when one of several schedules does."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple[Schedule, ...]) -> None:
+        self.parts = parts
+
+    def is_open(self, at_us: int) -> bool:
+        """True when one of them applies."""
+        return any(part.is_open(at_us) for part in self.parts)
+
+    def changes_at(self, at_us: int) -> int | None:
+        """The first change of one of them."""
+        return _first_change(self.parts, at_us)
+
+
+class AllOf(AnyOf):
+    """Applies when all of several schedules do."""
+
+    __slots__ = ()
+
+    def is_open(self, at_us: int) -> bool:
+        """True when each of them applies."""
+        return all(part.is_open(at_us) for part in self.parts)
+
+
+def _first_change(parts: tuple[Schedule, ...], at_us: int) -> int | None:
+    return min((at for part in parts if (at := part.changes_at(at_us)) is not None), default=None)
 
 
 def _instant(day: date, clock: time, zone: tzinfo) -> int:

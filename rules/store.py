@@ -1,7 +1,9 @@
 """The active rules as the database holds them, kept fresh by a cheap look each second."""
 
+import hashlib
+import json
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -10,11 +12,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rules.book import RuleBook
+from rules.conditions import is_quorum
 from rules.engine import MINUTE_US, Rule
-from rules.parse import parse_condition, parse_schedule
+from rules.parse import parse_definition
+from rules.parse_schedules import ShiftTimes, parse_schedule
 from warehouse.errors import InvalidInputError
 from warehouse.models import alerting
+from warehouse.models.devices import Device
 from warehouse.models.people import Factory
+from warehouse.queries.energy_use import SHIFTS
 
 CHECK_EVERY: Final = timedelta(seconds=1)
 DEFAULT_CHANNELS: Final = ("email",)
@@ -29,23 +35,42 @@ def channels_of(notification_channels: dict[str, object] | None) -> tuple[str, .
     return tuple(channel for channel in alerting.CHANNELS if notification_channels.get(channel) is True)
 
 
+def shift_times() -> ShiftTimes:
+    """Beginning and end of each named shift, in the factory's own time."""
+    return {shift.name: (time(shift.begin_hour), time(shift.end_hour)) for shift in SHIFTS}
+
+
 def compiled_rule(row: alerting.Rule, time_zone: str, device_ids: frozenset[int] | None) -> Rule:
-    """A rule of the database ready to be evaluated. Raises InvalidInputError when its JSON or time zone is wrong."""
+    """A rule of the database ready to be evaluated; `device_ids` are the machines that it watches, None: all of the factory.
+
+    Raises InvalidInputError when its JSON or time zone is wrong. A rule that counts machines needs them named.
+    """
     try:
         zone = ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError) as unknown:
         raise InvalidInputError(f"the factory's time zone {time_zone!r} is unknown", path="timezone") from unknown
+    definition = parse_definition(row.conditions)
+    evaluated = (row.conditions, row.schedule_type, row.schedule_config, row.cooldown_minutes, time_zone, sorted(device_ids or ()))
     return Rule(
         rule_id=row.id,
         factory_id=row.factory_id,
         name=row.name,
         severity=row.severity,
-        condition=parse_condition(row.conditions),
-        schedule=parse_schedule(row.schedule_type, row.schedule_config, zone),
+        condition=definition.condition,
+        schedule=parse_schedule(row.schedule_type, row.schedule_config, zone, shifts=shift_times()),
         cooldown_us=max(0, round(row.cooldown_minutes * MINUTE_US)),
         device_ids=device_ids,
         channels=channels_of(row.notification_channels),
+        clear=definition.clear,
+        off_delay_us=definition.off_delay_us,
+        auto_resolve=definition.auto_resolve,
+        fingerprint=hashlib.sha256(json.dumps(evaluated, sort_keys=True).encode()).hexdigest()[:16],
     )
+
+
+def counts_machines(row: alerting.Rule) -> bool:
+    """True when the rule looks at several machines at once. Raises InvalidInputError when its JSON is wrong."""
+    return is_quorum(parse_definition(row.conditions).condition)
 
 
 class RuleStore:
@@ -77,7 +102,8 @@ def _version(session: Session) -> tuple[object, ...]:
     rules = select(func.count(alerting.Rule.id), func.max(alerting.Rule.updated_at))
     links = select(func.count(), func.sum(alerting.RuleDevice.device_id)).select_from(alerting.RuleDevice)
     factories = select(func.count(Factory.id), func.max(Factory.updated_at))
-    return tuple(value for question in (rules, links, factories) for value in session.execute(question).one())
+    machines = select(func.count(Device.id), func.max(Device.id))
+    return tuple(value for question in (rules, links, factories, machines) for value in session.execute(question).one())
 
 
 def _load(session: Session) -> tuple[RuleBook, dict[int, str]]:
@@ -85,10 +111,15 @@ def _load(session: Session) -> tuple[RuleBook, dict[int, str]]:
     devices: dict[int, set[int]] = defaultdict(set)
     for rule_id, device_id in session.execute(select(alerting.RuleDevice.rule_id, alerting.RuleDevice.device_id)):
         devices[rule_id].add(device_id)
+    machines: dict[int, set[int]] = defaultdict(set)
+    for factory_id, device_id in session.execute(select(Device.factory_id, Device.id)):
+        machines[factory_id].add(device_id)
     good, broken = [], {}
     for row in session.scalars(select(alerting.Rule).where(alerting.Rule.is_active)):
-        watched = None if row.scope == "global" else frozenset(devices[row.id])
         try:
+            watched = None if row.scope == "global" else frozenset(devices[row.id])
+            if watched is None and counts_machines(row):
+                watched = frozenset(machines[row.factory_id])
             good.append(compiled_rule(row, zones[row.factory_id], watched))
         except InvalidInputError as wrong:
             broken[row.id] = wrong.message

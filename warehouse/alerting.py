@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from warehouse.models.alerting import Alert, AlertRaise, Notification, Rule, RuleCooldown
+from warehouse.models.alerting import Alert, AlertEvent, AlertRaise, Notification, Rule, RuleCooldown
 from warehouse.models.devices import Device
 
 T = TypeVar("T")
@@ -106,6 +106,39 @@ def recent_triggers(session: Session, limit: int = 5_000) -> list[AlertKey]:
         select(AlertRaise.rule_id, AlertRaise.device_id, AlertRaise.raised_at).order_by(AlertRaise.id.desc()).limit(limit)
     )
     return [(rule_id, device_id, at) for rule_id, device_id, at in (*last, *newest)]
+
+
+def alerts_not_over(session: Session) -> list[tuple[int, int]]:
+    """Rule and device of each active alert whose condition is not known to be over."""
+    question = select(Alert.rule_id, Alert.device_id).where(Alert.resolved_at.is_(None), Alert.cleared_at.is_(None))
+    return [(rule_id, device_id) for rule_id, device_id in session.execute(question)]
+
+
+def withdraw_raises(session: Session, keys: Iterable[AlertKey]) -> None:
+    """Forgets triggers that late readings made untrue, as if they had never been; what people were told stays."""
+    for rule_id, device_id, at in keys:
+        mine = (AlertRaise.rule_id == rule_id, AlertRaise.device_id == device_id)
+        session.execute(delete(AlertRaise).where(*mine, AlertRaise.raised_at == at))
+        last = session.scalar(select(func.max(AlertRaise.raised_at)).where(*mine))
+        cooldown = session.get(RuleCooldown, (rule_id, device_id))
+        if cooldown is None:
+            continue
+        if last is None:
+            session.delete(cooldown)
+        else:
+            cooldown.last_triggered = last
+
+
+def withdraw_clears(session: Session, keys: Iterable[AlertKey]) -> None:
+    """Alerts that were over at these moments are not, as late readings showed; those that only resolved by that are active again."""
+    for rule_id, device_id, at in keys:
+        question = select(Alert).where(Alert.rule_id == rule_id, Alert.device_id == device_id, Alert.cleared_at == at)
+        for alert in session.scalars(question):
+            if alert.resolved_at is not None and not alert.is_resolved_automatically:
+                continue
+            alert.cleared_at, alert.resolved_at, alert.is_resolved_automatically = None, None, False
+            session.add(AlertEvent(factory_id=alert.factory_id, alert_id=alert.id, kind="repeated", happened_at=at))
+    session.flush()
 
 
 def _locked_ids(session: Session, model: type[Rule] | type[Device], ids: set[int]) -> set[int]:

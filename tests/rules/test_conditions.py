@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.conditions import Combination, Comparison, Condition, Group, Operator, Truth, compiled, parameters, true_comparisons
+from rules.conditions import Combination, Comparison, Condition, Group, Operator, Truth, parameters
+from rules.messages import alert_message
+from rules.truth import compiled
 
 T, F, U = True, False, None
 # A parameter named after its truth: `t > 0` is true, `f > 0` is false, `u > 0` is unknown.
@@ -55,11 +57,11 @@ def test_parameters_of_a_nested_tree() -> None:
 
 def test_only_the_comparisons_that_made_the_tree_true_are_told() -> None:
     tree = Group(Combination.OR, (Group(Combination.AND, (LEAVES[T], LEAVES[F])), LEAVES[T], LEAVES[U]))
-    assert true_comparisons(tree, VALUES) == [LEAVES[T]]
+    assert alert_message(tree, VALUES, {}) == "T (1) exceeded threshold (0)"
 
 
 def test_nothing_is_told_of_a_tree_that_is_not_true() -> None:
-    assert true_comparisons(Group(Combination.AND, (LEAVES[T], LEAVES[U])), VALUES) == []
+    assert alert_message(Group(Combination.AND, (LEAVES[T], LEAVES[U])), VALUES, {}) == ""
 
 
 leaves = st.sampled_from(list(LEAVES.values()))

@@ -1,11 +1,10 @@
 """Readings that repeat, come late, or come from a wrong clock. Times are seconds of device time."""
 
-import itertools
-
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.engine import Withdrawn
 from rules.memory import MOST_READINGS_A_SERIES
 from rules.schedule import moment_of
 from tests.rules.timelines import DEVICE, FACTORY, HOT, Plant, rule
@@ -55,9 +54,21 @@ def test_a_late_value_does_not_see_what_came_after_it() -> None:
     assert plant.alert_times([(0, {"flow": 8})], [(10, {"flow": 3})], [(5, {"temp": 85})]) == [10]
 
 
-def test_a_late_reading_does_not_alert_beside_an_alert_inside_the_cooldown() -> None:
+def test_a_late_reading_that_alerts_takes_back_the_later_alert_that_its_cooldown_forbids() -> None:
+    """In order: hot at 10 alerts, hot at 50 is inside its cooldown."""
     plant = Plant(rule(cooldown_min=1))
-    assert plant.alert_times([(50, {"temp": 85})], [(10, {"temp": 85})]) == [50]
+    assert plant.alert_times([(50, {"temp": 85})]) == [50]
+    assert plant.alert_times([(10, {"temp": 85})]) == [10]
+    withdrawn = [event for event in plant.events if isinstance(event, Withdrawn)]
+    assert [(event.kind, event.at_us, event.is_active) for event in withdrawn] == [("raised", 50_000_000, True)]
+
+
+def test_an_alert_on_a_value_that_a_late_reading_corrects_is_withdrawn() -> None:
+    """flow recovered at 5, which is known only after temp at 6 had seen the flow of 0."""
+    plant = Plant(rule(BOTH))
+    assert plant.alert_times([(0, {"flow": 3})], [(6, {"temp": 85})]) == [6]
+    assert plant.alert_times([(5, {"flow": 8})]) == []
+    assert [(event.at_us, event.is_active) for event in plant.events if isinstance(event, Withdrawn)] == [(6_000_000, False)]
 
 
 def test_readings_more_than_two_minutes_late_are_counted_and_not_evaluated() -> None:
@@ -134,28 +145,3 @@ def test_the_same_readings_count_as_new_as_for_the_lake(sent: list[tuple[int, st
         plant.arrive((at, {parameter: value}), device=device)
         accepted.append((found.fresh.height, plant.memory.counts.evaluated - before))
     assert all(lake == rules for lake, rules in accepted)
-
-
-@given(
-    st.permutations(list(itertools.product((0, 20, 40, 60, 80, 100), ("temp", "flow")))), st.lists(st.booleans(), min_size=12, max_size=12)
-)
-@settings(deadline=None)
-def test_without_a_cooldown_any_order_of_arrival_raises_at_least_what_the_right_order_raises(
-    order: list[tuple[int, str]], extreme: list[bool]
-) -> None:
-    """Late readings are put in their place and later moments are looked at again. What was raised on incomplete knowledge stays raised."""
-    value = {
-        key: ({"temp": 85.0, "flow": 3.0} if high else {"temp": 70.0, "flow": 8.0})[key[1]]
-        for key, high in zip(sorted(order), extreme, strict=True)
-    }
-    in_order, shuffled = Plant(rule(BOTH)), Plant(rule(BOTH))
-    expected = set(in_order.alert_times(*([(at, {p: value[at, p]})] for at, p in sorted(order))))
-    # In order means message by message: a moment of two messages is complete only after the second.
-    assert expected <= set(shuffled.alert_times(*([(at, {p: value[at, p]})] for at, p in order))) | _incomplete(in_order, expected)
-
-
-def _incomplete(plant: Plant, times: set[float]) -> set[float]:
-    """Alert times at which the finished record does not meet the condition: they were raised between two messages of one moment."""
-    device = plant.memory.devices[DEVICE]
-    check = plant.book.rules[0].check
-    return {at for at in times if check(device.values_at(round(at * 1_000_000), ("temp", "flow"))) is not True}

@@ -96,7 +96,7 @@ def test_a_rule_that_cannot_be_read_is_left_out_and_the_others_go_on(
     land(database, readings(factory, device, [(0, {"spindle_temp": 85})]))
     one.step()
     assert alert_seconds(database) == [0]
-    assert one.store.broken == {broken: "$.operator 'XOR' does not join conditions; allowed: AND, OR"}
+    assert one.store.broken == {broken: "$.operator 'XOR' does not join conditions; allowed: AND, OR, NOT"}
 
 
 @pytest.mark.parametrize("model", [Device, Rule])

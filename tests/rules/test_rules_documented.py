@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rules.conditions import Combination, Comparison, Group, Operator, compiled
+from rules.conditions import Combination, Comparison, Group, Operator
 from rules.notify.outbox import PAUSES_S, TRIES
 from rules.parse import DEEPEST, MOST_COMPARISONS, condition_to_json, parse_condition, parse_schedule
+from rules.truth import compiled
 from tests.helpers import REPOSITORY
 from tests.rules.timelines import Plant, rule
 

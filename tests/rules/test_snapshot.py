@@ -28,8 +28,7 @@ def test_an_evaluator_goes_on_from_a_snapshot_as_if_it_had_never_stopped(
     before: list[tuple[int, str, int | None, int]], after: list[tuple[int, str, int | None, int]]
 ) -> None:
     going_on, restarted = fed(before), fed(before)
-    position, restarted.memory = unpack(pack(restarted.memory, 17))
-    restarted.memory.states.update(going_on.memory.states)  # these come from the alerts table
+    position, restarted.memory, _ = unpack(pack(restarted.memory, 17))
     for at, parameter, value, device in after:
         found = [[raised.at_us for raised in plant.arrive((at, {parameter: value}), device=device)] for plant in (going_on, restarted)]
         assert found[0] == found[1]
@@ -38,12 +37,12 @@ def test_an_evaluator_goes_on_from_a_snapshot_as_if_it_had_never_stopped(
 
 
 def test_nothing_remembered_is_a_snapshot_too() -> None:
-    assert unpack(pack(Memory(), 0)) == (0, Memory())
+    assert unpack(pack(Memory(), 0)) == (0, Memory(), {})
 
 
 def test_a_snapshot_is_bounded_and_keeps_the_newest_of_each_series() -> None:
     plant = fed([(at, parameter, 70, device) for at in range(100) for parameter in ("temp", "flow") for device in (1, 2)])
-    _, memory = unpack(pack(plant.memory, 1, most_readings=40))
+    _, memory, _ = unpack(pack(plant.memory, 1, most_readings=40))
     series = [series for device in memory.devices.values() for series in device.series.values()]
     assert [len(found.times) for found in series] == [10] * 4
     assert {found.times[-1] for found in series} == {99_000_000}
