@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from rules.notify.facts import texts_of
 from rules.notify.templates import DigestLine, digest
 from warehouse.models.alerting import SEVERITIES, Alert, Notification
+from warehouse.models.people import User
 
 MOST_LINES = 100
 """Of more, the rest follows in the next digest."""
@@ -41,8 +42,18 @@ def _all_held(session: Session, address: Address) -> list[Notification]:
     return list(session.scalars(question.order_by(Notification.id).limit(MOST_LINES).with_for_update(skip_locked=True)))
 
 
+def _is_still_here(session: Session, held: Notification) -> bool:
+    """Whether the person may still be told: some time has passed since it was written."""
+    person = session.get(User, held.user_id) if held.user_id is not None else None
+    return person is not None and person.is_active
+
+
 def _make(session: Session, held: list[Notification], now: datetime, app_url: str) -> None:
     if not held:
+        return
+    if not _is_still_here(session, held[0]):
+        for one in held:
+            one.status, one.last_error = "skipped", "the person's account is not active any more"
         return
     alert_ids = {row.alert_id for row in held if row.alert_id is not None}
     alerts = session.scalars(select(Alert).where(Alert.id.in_(alert_ids))).all()

@@ -18,6 +18,7 @@ from tests.rules.notify.waiting import is_sent, outbox
 from warehouse.clock import ManualClock
 from warehouse.db import Database
 from warehouse.models.alerting import AlertEvent
+from warehouse.models.people import User
 from warehouse.tenancy import system_session
 
 
@@ -177,6 +178,18 @@ def test_low_severities_come_together(sqlite_database: Database, manual_clock: M
     assert "http://factory.example/alerts?id=2" in (digest.body_html or "")
     assert outbox(plant.db, plant.clock, Postman()).send_next() == "sent"
     assert is_sent(plant.db, first)
+
+
+def test_who_has_left_gets_no_digest(sqlite_database: Database, manual_clock: ManualClock) -> None:
+    manual_clock.set(START)
+    plant = Plant(sqlite_database, manual_clock, severity="low")
+    for name in plant.people:
+        plant.wish(name, digest_up_to="low", digest_every_minutes=30)
+    plant.alert()
+    with system_session(plant.db, "test") as session:
+        session.get_one(User, plant.people["anna"]).is_active = False
+    assert plant.after(30) == [("digest", "bert"), ("digest", "cleo")]
+    assert notifications(plant.db)[0].status == "skipped"
 
 
 def test_outside_their_hours_people_are_told_of_critical_alerts_only(sqlite_database: Database, manual_clock: ManualClock) -> None:
