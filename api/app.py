@@ -11,9 +11,12 @@ from api.routers import (
     alerts,
     auth,
     dashboard,
+    dead_letters,
     devices,
     factories,
+    mqtt,
     notifications,
+    registration,
     report_schedules,
     reports,
     silences,
@@ -26,11 +29,13 @@ def create_app(installation: Installation) -> FastAPI:
     # FastAPI's own documentation page would load its scripts from another host, which a plant without internet cannot reach.
     app = DocumentedApi(title="FactoryOps", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.installation = installation
-    for opened in (factories.router, auth.router):
+    for opened in (factories.router, auth.router, mqtt.router):
         app.include_router(opened, prefix="/v1")
     alarms = (alerts.router, silences.router, notifications.router)
     for guarded in (
         devices.router,
+        registration.router,
+        dead_letters.router,
         *alarms,
         dashboard.router,
         reports.router,

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import Depends, HTTPException, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from warehouse.access.audit import Actor
 from warehouse.access.keys import signing_key
 from warehouse.access.sessions import Identity, check_session, check_session_id
 from warehouse.access.tokens import TokenRefusedError, read_access_token
@@ -48,6 +49,14 @@ def worker(who: Who) -> Identity:
 
 
 Worker = Annotated[Identity, Depends(worker)]
+
+
+def acting(who: Worker, request: Request) -> Actor:
+    """Somebody who may change things, as the audit trail names them."""
+    return Actor(who.factory_id, who.user_id, request.client.host if request.client else None)
+
+
+Acting = Annotated[Actor, Depends(acting)]
 
 
 def _by_token(inst: Installation, token: str) -> Identity | None:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ingest.flush import Letter
-from warehouse.db import Database
+from warehouse.dead_letters import counts, listed
 from warehouse.models.streams import DeadLetter
-from warehouse.tenancy import system_session
 
+__all__ = ["Bounds", "counts", "listed", "record"]
 MOST_BYTES: Final = 64 * 1024
 """What is kept of a payload."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,27 +72,6 @@ def record(session: Session, letters: Iterable[Letter]) -> None:
         )
         for letter in letters
     )
-
-
-def listed(db: Database, factory_id: int | None = None, *, reason: str = "", limit: int = 100) -> list[DeadLetter]:
-    """The newest letters first; of one factory, or of all with None. Replayed ones are left out."""
-    wanted = select(DeadLetter).where(DeadLetter.replayed_at.is_(None)).order_by(DeadLetter.id.desc()).limit(limit)
-    if factory_id is not None:
-        wanted = wanted.where(DeadLetter.factory_id == factory_id)
-    if reason:
-        wanted = wanted.where(DeadLetter.reason == reason)
-    with system_session(db, "list dead letters") as session:
-        return list(session.scalars(wanted))
-
-
-def counts(db: Database, factory_id: int | None = None) -> dict[str, int]:
-    """How many letters there are by reason, without the replayed ones; of one factory, or of all with None."""
-    number = func.count(DeadLetter.id)
-    wanted = select(DeadLetter.reason, number).where(DeadLetter.replayed_at.is_(None)).group_by(DeadLetter.reason).order_by(number.desc())
-    if factory_id is not None:
-        wanted = wanted.where(DeadLetter.factory_id == factory_id)
-    with system_session(db, "count dead letters") as session:
-        return dict(session.execute(wanted).all())
 
 
 def _storable(text: str) -> str:

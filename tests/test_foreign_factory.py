@@ -21,6 +21,8 @@ from tests.dashboards.conftest import Pages, words
 from tests.fixtures.two_plants import Plant, TwoPlants
 from warehouse import reports
 from warehouse.installation import Installation
+from warehouse.models.streams import DeadLetter
+from warehouse.tenancy import system_session
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +90,7 @@ def endpoints(plants: TwoPlants) -> list[str]:
 
 REPORTS: dict[int, str] = {}
 SCHEDULES: dict[int, int] = {}
+LETTERS: dict[int, int] = {}
 
 
 def report_of(plant: Plant) -> str:
@@ -104,6 +107,7 @@ def _each_has_a_report(seen_plants: TwoPlants) -> None:
         row = reports.order(inst.db, inst.clock, who.factory_id, who.user_id, asked)
         facts = {"run": f"RPT-{plant.prefix}", "snapshot_id": 1, "data_sha256": "0" * 64}
         SCHEDULES[who.factory_id] = _schedule_of(inst, plant)
+        LETTERS[who.factory_id] = _letter_of(inst, plant)
         save(inst, row, {"json": f'"{plant.prefix}"'.encode()}, "report.made", {}, facts)
         REPORTS[who.factory_id] = row.id
 
@@ -125,10 +129,23 @@ def _each_has_alert_work(seen_plants: TwoPlants) -> None:
         ALERT_WORK[plant.person.factory_id] = add_alert_work(seen_plants, plant)
 
 
+def _letter_of(inst: Installation, plant: Plant) -> int:
+    with system_session(inst.db, "set up a test", write=True) as session:
+        letter = DeadLetter(
+            factory_id=plant.person.factory_id, device_id=plant.devices[plant.hot], device_key=plant.hot, reason="not_json",
+            detail="", topic=f"factories/x/devices/{plant.hot}/telemetry", payload=plant.prefix.encode(), payload_size=3,
+            received_at=inst.clock.now(),
+        )  # fmt: skip
+        session.add(letter)
+        session.flush()
+        return letter.id
+
+
 def filled(path: str, plant: Plant) -> str:
     """The path with ids of a plant in it; fails for a kind of id that this test does not know."""
     ids = {"device_id": plant.devices[plant.hot], "alert_id": plant.alerts[0], "report_id": report_of(plant), "kind": "json"}
     ids["schedule_id"] = SCHEDULES[plant.person.factory_id]
+    ids["letter_id"] = LETTERS[plant.person.factory_id]
     ids |= ALERT_WORK[plant.person.factory_id]
     return re.sub(r"\{(\w+)\}", lambda match: str(ids[match[1]]), path)
 
