@@ -21,6 +21,8 @@ def pages(active_alerts: int) -> dict[str, list[st.Page]]:
             st.Page(view / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
             st.Page(view / "machines.py", title="Machines", icon=":material/precision_manufacturing:", url_path="machines"),
             st.Page(view / "alerts.py", title=f"Alerts{count}", icon=":material/notifications:", url_path="alerts"),
+            st.Page(view / "energy.py", title="Energy", icon=":material/bolt:", url_path="energy"),
+            st.Page(view / "availability.py", title="Availability", icon=":material/timelapse:", url_path="availability"),
             st.Page(view / "reports.py", title="Reports", icon=":material/description:", url_path="reports"),
             st.Page(view / "machine.py", title="Machine", url_path="machine", visibility="hidden"),
             st.Page(view / "more.py", title="More", url_path="more", visibility="hidden"),

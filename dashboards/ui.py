@@ -189,11 +189,11 @@ def power(watts: float | None) -> tuple[str, str]:
     return (fmt.num(watts), "W") if 0 < abs(watts) < 100 else (fmt.num(watts / 1000), "kW")
 
 
-def in_url(name: str, options: Sequence[str], *, many: bool = False) -> dict[str, Any]:
+def in_url(name: str, options: Sequence[str], *, many: bool = False, default: str | None = None) -> dict[str, Any]:
     """Arguments that tie a choice to the address. bind="query-params" would write the label ("Critical 2"), which breaks links."""
     asked = [v for v in st.query_params.get_all(name) if v in options]
     if st.session_state.get(f"url-{name}") != asked:
-        st.session_state[name] = asked if many else asked[0] if asked else None
+        st.session_state[name] = asked if many else asked[0] if asked else default
         st.session_state[f"url-{name}"] = asked
 
     def write() -> None:

@@ -9,7 +9,9 @@ from dashboards import frame, session, ui
 who, local = session.identity(), session.local()
 frame.header("More")
 with st.container(key="card-pages"):
-    ui.draw('<div class="feed">', ui.link("/reports", f'{ui.icon("right")}<span class="what"><b>Reports</b></span>', "feed-row"), "</div>")
+    pages = (("/energy", "Energy"), ("/availability", "Availability"), ("/reports", "Reports"))
+    rows = "".join(ui.link(url, f'{ui.icon("right")}<span class="what"><b>{word}</b></span>', "feed-row") for url, word in pages)
+    ui.draw(f'<div class="feed">{rows}</div>')
 with st.container(key="card-more"):
     facts = (
         ("Factory", who.factory_name),

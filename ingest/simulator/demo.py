@@ -19,6 +19,7 @@ import polars as pl
 from ingest.simulator.demo_alerts import Watch
 from ingest.simulator.demo_records import DEMO_FACT, Record, Seeding, demo_email, finish, register, set_demo_password
 from ingest.simulator.demo_rules import RULES
+from ingest.simulator.demo_tariffs import TARIFFS
 from ingest.simulator.faults import PastScript
 from ingest.simulator.history import DAY_S, OVERHAUL_S, Piece, finest_step_s, pieces, simulate_history, to_readings
 from ingest.simulator.plant import FACTORIES, Kind, PlantFactory
@@ -29,6 +30,7 @@ from warehouse.db import Database
 from warehouse.installation import Installation
 from warehouse.lake import Lake
 from warehouse.models.streams import InstallationFact
+from warehouse.tariffs import set_tariff, tariff_of
 from warehouse.tenancy import system_session
 
 HISTORY_SHARD: Final = "demo-history"
@@ -70,6 +72,9 @@ def seed_demo(installation: Installation, *, password: str, history_days: int = 
     now_s = int(installation.clock.now().timestamp())
     seeding = register(db, FACTORIES, now_s, history_days * DAY_S, make_device_secret(installation.settings))
     set_demo_password(db, FACTORIES, password)
+    for slug, tariff in TARIFFS.items():
+        if tariff_of(db, seeding.factory_ids[slug]) is None:
+            set_tariff(db, seeding.factory_ids[slug], tariff)
     watches = {factory.slug: Watch(factory, RULES[factory.slug]) for factory in FACTORIES}
     newest = _write_history(installation.lake, installation.clock, seeding, watches, tell)
     tell(0.98, "newest values and alerts")

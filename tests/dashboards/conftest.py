@@ -8,7 +8,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 import dashboards
-from dashboards import resources
+from dashboards import cache, resources
 from dashboards.session import COOKIE
 from tests.fixtures.two_plants import Plant, TwoPlants
 
@@ -21,6 +21,8 @@ class Pages:
     def __init__(self, plants: TwoPlants, patch: pytest.MonkeyPatch) -> None:
         self.plants, self._patch = plants, patch
         resources.install(plants.installation)
+        # What a page says must not hang on how busy the machine is; patience itself is tested in test_parts.
+        patch.setattr(cache, "PATIENCE_S", 60.0)
 
     def open(self, plant: Plant | None, view: str = "overview", **query: str) -> AppTest:
         """That page as the plant's person; None: as nobody."""

@@ -129,7 +129,9 @@ def timeline(
     )
     telling = told.filter(pl.col("state").is_in(STATES)).select("device_id", "bucket", "state").sort("bucket")
     # A machine may tell only changes: what it told last holds on while it is heard.
-    held = by_power.sort("bucket").join_asof(telling, on="bucket", by="device_id", strategy="backward", suffix="_told")
+    held = by_power.sort("bucket").join_asof(
+        telling, on="bucket", by="device_id", strategy="backward", suffix="_told", check_sortedness=False
+    )
     points = pl.concat([held.select("device_id", "bucket", pl.coalesce("state_told", "state").alias("state")), telling])
     rows: list[tuple[int, datetime, datetime, str]] = []
     for device_id in device_ids:
@@ -210,5 +212,5 @@ def energy_by_state(power: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
     `power`: a row a minute with device_id, bucket and kwh (`power_minutes`); a minute counts for the state at its beginning.
     """
     spans = states.select("device_id", pl.col("begin").alias("bucket"), "state").sort("bucket")
-    found = power.sort("bucket").join_asof(spans, on="bucket", by="device_id", strategy="backward")
+    found = power.sort("bucket").join_asof(spans, on="bucket", by="device_id", strategy="backward", check_sortedness=False)
     return found.drop_nulls("state").group_by("device_id", "state").agg(pl.col("kwh").sum()).sort("device_id", "state")
