@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
 import structlog
@@ -22,7 +23,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import broker_files
-from ingest.credentials import INGESTER_SECRET, INGESTER_USER
+from ingest.broker_files import TlsListener
+from ingest.credentials import INGESTER_SECRET, INGESTER_USER, OWN_HOST
 from ingest.device_keys import hash_device_key
 from ingest.registry import signature
 from ingest.stopping import stop_on_signals
@@ -92,18 +94,27 @@ class Mosquitto:
     """A mosquitto process with files of its own in FACTORYOPS_HOME/broker. It dies with the thread that started it."""
 
     def __init__(self, program: str, settings: Settings, db: Database) -> None:
-        self.host, self.port = settings.mqtt_listen_host, settings.mqtt_broker_port
+        self._tls = tls_listener(settings)
+        # With certificates, keys of machines need not cross the plant's network in the clear.
+        self.host, self.port = OWN_HOST if self._tls else settings.mqtt_listen_host, settings.mqtt_broker_port
+        self._certified: tuple[float, ...] = ()
         self._program = program
         self._folder = settings.home / "broker"
         self._accounts = Accounts(settings, db)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        """Writes the files and starts the process. Raises PermanentError when it does not listen within 10 s."""
+        """Writes the files and starts the process.
+
+        Raises PermanentError when it does not listen within 10 s, or a certificate is missing.
+        """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _require_free(self.host, self.port)
-        user = getpass.getuser()
-        self._write(broker_files.CONFIGURATION, broker_files.configuration(self._folder, self.host, self.port, user))
+        if self._tls is not None:
+            _require_readable(self._tls.certificate, self._tls.key)
+            _require_free(self._tls.host, self._tls.port, "MQTT_TLS_PORT")
+        user, self._certified = getpass.getuser(), _changed_at(self._tls)
+        self._write(broker_files.CONFIGURATION, broker_files.configuration(self._folder, self.host, self.port, user, self._tls))
         self._write(broker_files.PERMISSIONS, broker_files.permissions(INGESTER_USER))
         self._write_passwords()
         command = [self._program, "-c", str(self._folder / broker_files.CONFIGURATION)]
@@ -121,9 +132,11 @@ class Mosquitto:
     def refresh(self, *, anyway: bool = False) -> None:
         """Writes the password file anew when a device changed, and has mosquitto read it; devices that may not stay are sent away.
 
-        With `anyway` mosquitto reads its files again in any case.
+        A renewed certificate is read as well. With `anyway` mosquitto reads its files again in any case.
         """
-        if (self._write_passwords() or anyway) and self._process is not None:
+        certified = _changed_at(self._tls) or self._certified
+        renewed, self._certified = certified != self._certified, certified
+        if (self._write_passwords() or renewed or anyway) and self._process is not None:
             self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
@@ -153,6 +166,14 @@ class Mosquitto:
         draft.replace(self._folder / name)
 
 
+def tls_listener(settings: Settings) -> TlsListener | None:
+    """Where to listen with TLS; None without certificates."""
+    if not settings.mqtt_tls_certificate:
+        return None
+    certificate, key = (Path(name).expanduser().absolute() for name in (settings.mqtt_tls_certificate, settings.mqtt_tls_key))
+    return TlsListener(settings.mqtt_listen_host, settings.mqtt_tls_port, certificate, key)
+
+
 def find_mosquitto() -> str | None:
     """Path of the program; None when it is not installed."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=_FOLDERS_OF_SERVERS)
@@ -166,6 +187,8 @@ def start(settings: Settings, db: Database) -> Broker:
     program = find_mosquitto()
     if program is not None:
         return Mosquitto(program, settings, db).start()
+    if settings.mqtt_tls_certificate:
+        raise PermanentError("MQTT_TLS_CERTIFICATE needs mosquitto: apt-get install mosquitto, or set MQTT_BROKER_HOST")
     log.warning(
         "trial_broker",
         reason="mosquitto is not installed",
@@ -207,14 +230,28 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
 
 
-def _require_free(host: str, port: int) -> None:
+def _changed_at(tls: TlsListener | None) -> tuple[float, ...]:
+    """When the certificate and its key were written; none while one of them is not there, as in the middle of a renewal."""
+    try:
+        return tuple(path.stat().st_mtime for path in (tls.certificate, tls.key)) if tls else ()
+    except FileNotFoundError:
+        return ()
+
+
+def _require_readable(*files: Path) -> None:
+    for file in files:
+        if not os.access(file, os.R_OK):
+            raise PermanentError(f"{file} cannot be read; MQTT_TLS_CERTIFICATE and MQTT_TLS_KEY name the broker's certificate and key")
+
+
+def _require_free(host: str, port: int, setting: str = "MQTT_BROKER_PORT") -> None:
     """Whoever else listens there would be taken for our broker."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as taken:
-            advice = "stop what uses it, or set MQTT_BROKER_PORT"
+            advice = f"stop what uses it, or set {setting}"
             raise PermanentError(f"the broker cannot listen on {host}:{port} ({taken.strerror}); {advice}", port=port) from taken
 
 

@@ -1,6 +1,7 @@
 """What mosquitto is told: its configuration, who may sign in, and who may say what. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,13 +18,26 @@ PASSWORDS: Final = "passwords"  # the name of a file
 PERMISSIONS: Final = "permissions"
 
 
-def configuration(folder: Path, host: str, port: int, user: str) -> str:
-    """The configuration file for a broker that keeps its files in `folder`, listens on one address, and runs as system user `user`."""
+@dataclass(frozen=True)
+class TlsListener:
+    """Where to listen with TLS, and as whom."""
+
+    host: str
+    port: int
+    certificate: Path
+    key: Path
+
+
+def configuration(folder: Path, host: str, port: int, user: str, tls: TlsListener | None = None) -> str:
+    """The configuration file for a broker that keeps its files in `folder`, listens on one address, and runs as system user `user`.
+
+    With `tls` it listens on a second address, there with TLS 1.2 or newer.
+    """
     return f"""\
 # Written by FactoryOps at each start.
 user {user}
 listener {port} {host}
-set_tcp_nodelay true
+{_tls_lines(tls)}set_tcp_nodelay true
 allow_anonymous false
 password_file {folder / PASSWORDS}
 acl_file {folder / PERMISSIONS}
@@ -40,6 +54,13 @@ log_type error
 log_type warning
 connection_messages false
 """
+
+
+def _tls_lines(tls: TlsListener | None) -> str:
+    if tls is None:
+        return ""
+    lines = (f"listener {tls.port} {tls.host}", f"certfile {tls.certificate}", f"keyfile {tls.key}", "tls_version tlsv1.2")
+    return "\n".join(lines) + "\n"
 
 
 def permissions(ingester_user: str) -> str:
