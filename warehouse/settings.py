@@ -85,9 +85,29 @@ class Settings(BaseSettings):
     jwt_secret_key: SecretStr = SecretStr("")
     """Key that signs session and API tokens, at least 32 random characters. Required in production; otherwise generated once."""
     jwt_expiry_hours: float = Field(default=24, gt=0, le=24 * 30)
-    """Absolute lifetime of a sign-in, in hours."""
+    """Lifetime of a sign-in, in hours; programs may refresh theirs before that."""
+    session_lifetime_hours: float = Field(default=24 * 7, gt=0, le=24 * 365)
+    """A sign-in that is refreshed again and again ends after this many hours nonetheless."""
     session_idle_timeout_hours: float = Field(default=8, gt=0)
     """A sign-in that was not used for this long ends, in hours."""
+    invitation_hours: float = Field(default=72, gt=0)
+    """How long the link of an invitation works, in hours."""
+    password_reset_minutes: float = Field(default=30, gt=0)
+    """How long a link to a new password works, in minutes."""
+    api_requests_per_minute: int = Field(default=100, ge=0)
+    """Most requests a minute to the REST API from one address, for each web process; 0: no limit."""
+    sign_in_requests_per_minute: int = Field(default=10, ge=0)
+    """Most tries a minute to sign in, to reset a password or to take up an invitation, by address and web process; 0: no limit."""
+    api_body_max_kb: int = Field(default=1024, ge=1)
+    """Largest body of a request to the REST API, in kB."""
+    oidc_issuer: str = ""
+    """Address of an OpenID Connect identity provider, such as `https://login.example/realms/plant`; empty means no sign-in through one."""
+    oidc_client_id: str = ""
+    """Name under which the identity provider knows FactoryOps."""
+    oidc_client_secret: SecretStr = SecretStr("")
+    """Secret that belongs to OIDC_CLIENT_ID. The address to register there is APP_URL followed by `/session/oidc/callback`."""
+    oidc_label: str = "company account"
+    """What the button on the sign-in page calls the identity provider."""
 
     smtp_host: str = ""
     """Mail server; empty means that mails are written as .eml files to FACTORYOPS_HOME/mail."""
@@ -126,8 +146,8 @@ class Settings(BaseSettings):
     """Raw readings older than this are removed from the lake by the maintenance job."""
     offline_after_minutes: float = Field(default=5, gt=0)
     """A device that was silent for this long counts as offline."""
-    stale_after_seconds: float = Field(default=60, gt=0)
-    """A live value older than this is shown as stale."""
+    stale_after_seconds: float = Field(default=300, gt=0)
+    """A live value older than this, and than three times its machine's usual interval, is shown as stale."""
 
     report_retention_days: int = Field(default=30, ge=1)
     """Files of finished reports are deleted after this many days."""
@@ -162,6 +182,9 @@ class Settings(BaseSettings):
         secret = self.jwt_secret_key.get_secret_value()
         if secret and len(secret) < SHORTEST_SECRET:
             message = f"JWT_SECRET_KEY has {len(secret)} characters and needs {SHORTEST_SECRET}; `openssl rand -base64 48` makes a good one"
+            raise ValueError(message)
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret.get_secret_value()):
+            message = "OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET"
             raise ValueError(message)
         if bool(self.mqtt_tls_certificate) != bool(self.mqtt_tls_key):
             message = "MQTT_TLS_CERTIFICATE and MQTT_TLS_KEY are needed together, or neither"

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from warehouse.access.chain import FIELDS, START, chained_hash
+from warehouse.access.origin import noted_address
 from warehouse.models.access import AuditHead
 from warehouse.models.people import AuditEvent
 
@@ -18,7 +19,7 @@ _LONGEST_REASON, _LONGEST_ADDRESS = 1000, 64
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts, in which factory, and from where. `user_id` None means the system itself."""
+    """Who acts, in which factory, and from where. `user_id` None means the system itself; `address` None: `origin.noted_address()`."""
 
     factory_id: int
     user_id: int | None = None
@@ -46,7 +47,7 @@ def append(
         factory_id=actor.factory_id,
         position=head.position + 1,
         user_id=actor.user_id,
-        address=actor.address and actor.address[:_LONGEST_ADDRESS],
+        address=(actor.address or noted_address() or "")[:_LONGEST_ADDRESS] or None,
         action=action,
         target=target,
         happened_at=happened_at,

@@ -6,13 +6,17 @@ from typing import Final
 FREE_TRIES: Final = 5
 FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=1)
+FREE_TRIES_OF_AN_ADDRESS: Final = 20
+"""More than of an account: a whole plant may stand behind one address."""
+FORGOTTEN_AFTER: Final = timedelta(hours=1)
+"""An address without a wrong password for this long begins anew."""
 
 
-def pause_after(failed_logins: int) -> timedelta | None:
+def pause_after(failed_logins: int, free_tries: int = FREE_TRIES) -> timedelta | None:
     """The pause that follows the n-th wrong password in a row: None before the fifth, then 1, 2, 4 ... at most 60 minutes."""
-    if failed_logins < FREE_TRIES:
+    if failed_logins < free_tries:
         return None
-    doublings = min(failed_logins - FREE_TRIES, 10)
+    doublings = min(failed_logins - free_tries, 10)
     return min(FIRST_PAUSE * int(2**doublings), LONGEST_PAUSE)
 
 

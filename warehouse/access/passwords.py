@@ -1,12 +1,15 @@
 """Passwords are kept as argon2id hashes; checking one takes the same time whether or not the account exists."""
 
 from functools import cache
+from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 # argon2-cffi's defaults are RFC 9106's second profile: 64 MiB, 3 passes; about 50 ms here.
 _HASHER = PasswordHasher()
+NO_PASSWORD: Final = "!"  # noqa: S105 - no password: it opens nothing
+"""Stands where the hash would, for people who have no password yet: it opens nothing."""
 
 
 def hash_password(password: str) -> str:
@@ -17,13 +20,14 @@ def hash_password(password: str) -> str:
 def verify_password(password: str, hashed: str | None) -> bool:
     """Whether `password` belongs to `hashed`.
 
-    `None` (no such account) does the same work and is False, so that time does not tell who has an account.
+    `None` (no such account) and NO_PASSWORD do the same work and are False, so that time does not tell who has an account.
     """
+    is_hash = hashed is not None and hashed.startswith("$argon2")
     try:
-        _HASHER.verify(hashed or _nobody(), password)
+        _HASHER.verify(hashed if hashed is not None and is_hash else _nobody(), password)
     except (VerificationError, InvalidHashError):
         return False
-    return hashed is not None
+    return is_hash
 
 
 def needs_new_hash(hashed: str) -> bool:

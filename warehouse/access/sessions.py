@@ -2,17 +2,19 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from warehouse.access import audit
+from warehouse.access.rights import permissions_of
 from warehouse.clock import Clock
 from warehouse.db import Database
-from warehouse.models.people import PERMISSIONS, Factory, User, UserSession
+from warehouse.errors import NotFoundError
+from warehouse.models.people import Factory, User, UserSession
 from warehouse.settings import Settings
-from warehouse.tenancy import system_session
+from warehouse.tenancy import system_session, tenant_session
 
 # Writing each use down would cost a commit a click; a minute is fine enough for a lifetime of hours.
 _USE_NOTED_EVERY = timedelta(minutes=1)
@@ -36,6 +38,8 @@ class Identity:
     name: str
     """What to call the person: the name, or the e-mail when there is none."""
     expires_at: datetime
+    api_key_id: int | None = None
+    """The key that asks; None: a person who signed in. A key has no session, and its role is never more than `admin`."""
 
     @property
     def may_work(self) -> bool:
@@ -121,6 +125,35 @@ def revoke_session(db: Database, clock: Clock, session_id: str, *, address: str 
     return True
 
 
+def refresh_session(db: Database, settings: Settings, clock: Clock, who: Identity) -> Identity:
+    """Lets a sign-in live on for JWT_EXPIRY_HOURS from now, at most until SESSION_LIFETIME_HOURS after its beginning."""
+    now = clock.now()
+    with tenant_session(db, who.factory_id, write=True) as session:
+        row = session.get_one(UserSession, who.session_id)
+        ends = min(now + timedelta(hours=settings.jwt_expiry_hours), row.created_at + timedelta(hours=settings.session_lifetime_hours))
+        row.expires_at = max(row.expires_at, ends)
+        row.last_used_at = now
+        audit.append(session, "session.refresh", f"user:{who.user_id}", now, audit.Actor(who.factory_id, who.user_id))
+    return replace(who, expires_at=row.expires_at)
+
+
+def sessions_of(db: Database, settings: Settings, clock: Clock, who: Identity) -> list[UserSession]:
+    """The person's sign-ins that are open now, newest first."""
+    now = clock.now()
+    with tenant_session(db, who.factory_id) as session:
+        user = session.get_one(User, who.user_id)
+        rows = session.scalars(select(UserSession).where(UserSession.user_id == who.user_id).order_by(UserSession.created_at.desc())).all()
+    return [row for row in rows if _is_alive(row, user, now, settings)]
+
+
+def end_own_session(db: Database, clock: Clock, who: Identity, session_id: str) -> None:
+    """Ends one of the person's sign-ins. Raises NotFoundError for those of others, and for what is over already."""
+    with tenant_session(db, who.factory_id) as session:
+        row = session.get(UserSession, session_id)
+    if row is None or row.user_id != who.user_id or not revoke_session(db, clock, session_id):
+        raise NotFoundError("there is no such sign-in of yours", noun="session", key=session_id)
+
+
 def _is_alive(row: UserSession, user: User, now: datetime, settings: Settings) -> bool:
     idle_since = now - timedelta(hours=settings.session_idle_timeout_hours)
     return row.revoked_at is None and user.is_active and now < row.expires_at and row.last_used_at > idle_since
@@ -134,7 +167,6 @@ def _note_use(db: Database, session_id: str, now: datetime) -> None:
 
 
 def _identity(row: UserSession, user: User, factory: Factory) -> Identity:
-    granted = frozenset(PERMISSIONS) if user.role == "super_admin" else frozenset(p for p in PERMISSIONS if (user.permissions or {}).get(p))
     return Identity(
         user_id=user.id,
         factory_id=factory.id,
@@ -142,7 +174,7 @@ def _identity(row: UserSession, user: User, factory: Factory) -> Identity:
         factory_name=factory.name,
         timezone=factory.timezone,
         role=user.role,
-        permissions=granted,
+        permissions=frozenset(p for p, has in permissions_of(user).items() if has),
         session_id=row.id,
         email=user.email,
         name=user.name or user.email,
