@@ -14,10 +14,12 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from rules.baselines import LiveBaselines
 from rules.evaluation import BATCHES_A_STEP, CONSUMER, Evaluator, Step
 from rules.shared import shared_database
 from warehouse.clock import Clock, SystemClock
 from warehouse.errors import LeaseLostError, RetryableError
+from warehouse.lake import Lake
 from warehouse.leases import Lease
 from warehouse.log_watch import LogWatch
 from warehouse.settings import Settings
@@ -62,7 +64,9 @@ def shared_evaluator(settings: Settings, clock: Clock | None = None) -> Evaluato
     with _shared_lock:
         found = _shared.get(settings.operational_url)
         if found is None:
-            found = Evaluator(shared_database(settings), app_url=settings.app_url, clock=clock or SystemClock())
+            db = shared_database(settings)
+            usual = LiveBaselines(db, lambda: Lake(settings, threads=1, memory_limit="256MB"))
+            found = Evaluator(db, app_url=settings.app_url, clock=clock or SystemClock(), baseline_at=usual)
             _shared[settings.operational_url] = found
         return found
 

@@ -45,7 +45,7 @@ def with_measures(arrivals: pl.DataFrame, needs: tuple[Leaf, ...]) -> pl.DataFra
     `arrivals`: AT (microseconds, sorted, unique) and by parameter a number, by `text_key` a text, null where none arrived. Gives the last
     known values, and what the leaves of `needs` look at.
     """
-    columns = []
+    columns: list[pl.Expr | pl.Series] = []
     for leaf in dict.fromkeys(needs):
         if isinstance(leaf, Missing):
             arrived = _arrived(arrivals, leaf.parameter)

@@ -1,0 +1,131 @@
+"""Backtests of rules that are in the database or about to be: over the lake, beside the present version."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rules.backtest import Backtest, Comparison, Progress, compare, run
+from rules.baselines import BASELINES, baselines
+from rules.conditions import WHOLE_DEVICE, Deviation
+from rules.engine import Rule
+from rules.schedule import microseconds
+from rules.store import compiled_rule
+from warehouse.db import Database
+from warehouse.errors import NotFoundError
+from warehouse.lake import Lake
+from warehouse.models import alerting
+from warehouse.models.devices import Device
+from warehouse.models.people import Factory
+from warehouse.tenancy import tenant_session
+
+KNOWN_BEFORE: Final = timedelta(hours=4)
+"""Readings from this long before the period are read as well, so that its first moments know last values and windows."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A backtest, and the same period by the rule's present version when another one was tried."""
+
+    rule: Rule
+    found: Backtest
+    present: Backtest | None
+    comparison: Comparison | None
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class _Period:
+    lake: Lake
+    zone: str
+    device_ids: tuple[int, ...]
+    since: datetime
+    until: datetime
+
+
+def try_rule(
+    db: Database,
+    lake: Lake,
+    factory_id: int,
+    rule_id: int,
+    since: datetime,
+    until: datetime,
+    *,
+    changed: Mapping[str, Any] | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> Trial:
+    """What a rule of the factory would have raised in [since, until); `changed`: columns to try instead, beside the present version.
+
+    Raises NotFoundError for a rule that the factory does not have, InvalidInputError for a wrong condition or schedule.
+    """
+    with tenant_session(db, factory_id) as session:
+        row = session.get(alerting.Rule, rule_id)
+        if row is None:
+            raise NotFoundError(f"there is no rule {rule_id}", noun="rule", key=str(rule_id))
+        zone = session.scalars(select(Factory.timezone).where(Factory.id == factory_id)).one()
+        device_ids = _watched(session, row)
+        present = compiled_rule(row, zone, frozenset(device_ids))
+        tried = present if changed is None else compiled_rule(_copy(row, changed), zone, frozenset(device_ids))
+    steps = 1 if changed is None else 2
+    period = _Period(lake, zone, tuple(device_ids), since, until)
+    found = _over_lake(period, tried, lambda done, total: progress(done, steps * total))
+    if changed is None:
+        return Trial(tried, found, None, None, zone)
+    before = _over_lake(period, present, lambda done, total: progress(total + done, 2 * total))
+    return Trial(tried, found, before, compare(found, before), zone)
+
+
+def rule_named(db: Database, factory_id: int, name: str) -> int:
+    """The id of a rule by its number or name. Raises NotFoundError."""
+    with tenant_session(db, factory_id) as session:
+        rules = {row.id: row.name for row in session.execute(select(alerting.Rule.id, alerting.Rule.name).order_by(alerting.Rule.id))}
+    if name.isdigit() and int(name) in rules:
+        return int(name)
+    found: int | None = next((rule_id for rule_id, known in rules.items() if known.casefold() == name.casefold()), None)
+    if found is None:
+        raise NotFoundError(f"there is no rule {name!r}; known: {', '.join(rules.values()) or 'none'}", noun="rule", key=name)
+    return found
+
+
+def _over_lake(period: _Period, rule: Rule, progress: Progress) -> Backtest:
+    reader, since, until = period.lake.reader(rule.factory_id), period.since, period.until
+    wanted = sorted(rule.parameters - {WHOLE_DEVICE})
+    only = "" if WHOLE_DEVICE in rule.parameters else "AND list_contains($wanted, parameter)"
+    if len(wanted) == 1 and only:
+        only = "AND parameter = $wanted[1]"
+    usual: dict[Deviation, pl.DataFrame] = {}
+
+    def readings_of(device_id: int) -> pl.DataFrame:
+        given = {"device_id": device_id, "since": since - KNOWN_BEFORE, "until": until} | ({"wanted": wanted} if only else {})
+        return reader.query(
+            f"""
+            SELECT epoch_us(ts) AS at, parameter, value, text FROM telemetry
+            WHERE device_id = $device_id AND ts >= $since AND ts < $until {only}
+            """,  # noqa: S608  # made of fixed parts
+            given,
+        )
+
+    def baselines_of(leaf: Deviation, device_id: int) -> pl.DataFrame:
+        if leaf not in usual:
+            usual[leaf] = baselines(
+                reader, period.zone, leaf.parameter, leaf.weeks, microseconds(since - KNOWN_BEFORE), microseconds(until)
+            )
+        return usual[leaf].filter(pl.col("device_id") == device_id).select(list(BASELINES)[1:])
+
+    return run(rule, period.device_ids, readings_of, since, until, baselines_of=baselines_of, progress=progress)
+
+
+def _watched(session: Session, row: alerting.Rule) -> list[int]:
+    if row.scope == "global":
+        return sorted(session.scalars(select(Device.id)))
+    return sorted(session.scalars(select(alerting.RuleDevice.device_id).where(alerting.RuleDevice.rule_id == row.id)))
+
+
+def _copy(row: alerting.Rule, changed: Mapping[str, Any]) -> alerting.Rule:
+    """A row that belongs to no session."""
+    columns = {column.key: getattr(row, column.key) for column in alerting.Rule.__table__.columns}
+    return alerting.Rule(**columns | dict(changed))
