@@ -31,6 +31,7 @@ KEEP_ALIVE_S: Final = 30
 CONNECT_TIMEOUT_S: Final = 3.0
 LOOK_EVERY_S: Final = 0.5
 BUFFER_BYTES: Final = 1 << 20
+CLOCK_WAS_SET_BACK_US: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 log = structlog.get_logger()
@@ -111,7 +112,7 @@ class Connection:
             if self._wake_r in readable:
                 self._acknowledge_done()
             if sock in readable:
-                self._received_us = max((self._clock.now() - _EPOCH) // _MICROSECOND, self._received_us)
+                self._received_us = next_moment_us((self._clock.now() - _EPOCH) // _MICROSECOND, self._received_us)
                 code = client.read_burst()
             if sock in writable and code == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 code = client.loop_write()
@@ -165,3 +166,11 @@ class Connection:
         if problem != self.problem:
             log.warning("broker_problem", problem=problem)
         self.problem = problem
+
+
+def next_moment_us(now_us: int, last_us: int) -> int:
+    """Where the moments of the next messages begin, in microseconds since 1970: now, but not before the last one was.
+
+    When the clock was set back by more than a second, it is now all the same: it must not stand still until then. Pure.
+    """
+    return now_us if now_us < last_us - CLOCK_WAS_SET_BACK_US else max(now_us, last_us)

@@ -5,8 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import receipts
+from ingest.connection import Connection, next_moment_us
+from ingest.credentials import Login
 from ingest.figures import IngestFigures
 from ingest.flush import Incoming
+from ingest.inbox import Inbox
 from ingest.lander import Lander
 from ingest.receipts import MOST_SINCE, Receipts, packed, receipts_of, unpacked
 from tests.ingest.conftest import add_devices
@@ -107,3 +110,24 @@ def test_messages_with_a_time_stamp_cost_nothing(database: Database) -> None:
     new_lander(database).land([Incoming(M01, b'{"timestamp":"2026-01-05T08:00:00Z","metrics":{"n":1}}', NOW_US, mid=1)])
     with system_session(database, "read in a test") as session:
         assert landing.last_receipts(session, "ingest-1", receipts.READ_BACK_BATCHES) == [(1, None)]
+
+
+@pytest.mark.parametrize(
+    ("now_us", "last_us", "expected_us"),
+    [(5_000_000, 4_000_000, 5_000_000), (5_000_000, 5_000_200, 5_000_200), (5_000_000, 7_000_000, 5_000_000)],
+    ids=["time goes on", "a burst was faster than the clock", "the clock was set back"],
+)
+def test_messages_of_one_burst_have_moments_of_their_own(now_us: int, last_us: int, expected_us: int) -> None:
+    assert next_moment_us(now_us, last_us) == expected_us
+
+
+def test_two_messages_without_a_time_stamp_in_one_burst_are_two_readings() -> None:
+    inbox = Inbox()
+    connection = Connection(Login("127.0.0.1", 1, "", "", "test"), inbox, IngestFigures(), ManualClock(RECEIVED))
+    for mid in (1, 2):
+        connection._receive(M01, b'{"metrics":{"n":1}}', mid, False, False)
+    first, second = inbox.take(2)
+    assert second.received_us == first.received_us + 1
+    for end in (connection._wake_r, connection._wake_w):
+        end.close()
+    connection._client.on_message = None
