@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from factoryops import import_commands, key_commands, report_commands
+from factoryops import dead_letter_commands, device_commands, import_commands, key_commands, report_commands, rule_commands
 from warehouse.errors import FactoryOpsError
 
 
@@ -40,7 +40,10 @@ Home = Annotated[
 
 app.add_typer(report_commands.app, name="report")
 app.add_typer(key_commands.app, name="keys")
+app.add_typer(rule_commands.app, name="rules")
 app.add_typer(import_commands.app, name="import")
+app.add_typer(device_commands.app, name="devices")
+app.add_typer(dead_letter_commands.app, name="dead-letters")
 app.command()(import_commands.backfill)
 
 

@@ -82,6 +82,12 @@ def revoke_key(db: Database, clock: Clock, actor: Actor, device_key: str) -> Non
         append(session, "device.key_revoke", f"device:{device.id}", clock.now(), actor)
 
 
+def credentials_of(db: Database, factory_id: int, device_key: str) -> Credentials:
+    """A machine's user name and topic; the password is empty, since nobody knows it. Raises NotFoundError."""
+    with tenant_session(db, factory_id) as session:
+        return _credentials(_device(session, device_key), _slug(session), "")
+
+
 def devices_of(db: Database, factory_id: int) -> list[Device]:
     """All machines of a factory by key, those that are switched off too."""
     with tenant_session(db, factory_id) as session:
