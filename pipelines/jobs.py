@@ -7,7 +7,7 @@ import dagster as dg
 from ingest.loader import SHARD
 from rules.evaluator import CONSUMER
 from warehouse.backup import back_up
-from warehouse.housekeeping import delete_dead_letters, delete_ended_sessions, trim_landing
+from warehouse.housekeeping import KEEP_RAISES_FOR, delete_dead_letters, delete_ended_sessions, delete_old_raises, trim_landing
 from warehouse.installation import Installation
 from warehouse.maintenance import maintain
 from warehouse.retention import pinned_snapshots, retention
@@ -26,7 +26,8 @@ def maintain_lake(context: dg.OpExecutionContext, installation: dg.ResourceParam
 
 
 @dg.op(
-    out=dg.Out(dg.Nothing), description="Deletes landed batches that every consumer has passed, sign-ins that have ended, old dead letters."
+    out=dg.Out(dg.Nothing),
+    description="Deletes landed batches that every consumer has passed, sign-ins that have ended, old dead letters, old moments of alerts.",
 )
 def tidy_database(context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]) -> None:
     """Shows what was done as metadata."""
@@ -35,7 +36,10 @@ def tidy_database(context: dg.OpExecutionContext, installation: dg.ResourceParam
     batches = trim_landing(installation.db, installation.lake, landed_before, [CONSUMER], SHARD)
     sessions = delete_ended_sessions(installation.db, now)
     letters = delete_dead_letters(installation.db, now - timedelta(days=installation.settings.raw_retention_days))
-    context.add_output_metadata({"batches_deleted": batches, "sessions_deleted": sessions, "dead_letters_deleted": letters})
+    raises = delete_old_raises(installation.db, now - KEEP_RAISES_FOR)
+    context.add_output_metadata(
+        {"batches_deleted": batches, "sessions_deleted": sessions, "dead_letters_deleted": letters, "raises_deleted": raises}
+    )
 
 
 @dg.job(executor_def=dg.in_process_executor, description="Retention, compaction, snapshot expiry, landing log, ended sign-ins.")

@@ -9,6 +9,7 @@ from sqlalchemy import delete, or_, select
 from warehouse import landing
 from warehouse.db import Database
 from warehouse.lake import Lake
+from warehouse.models.alerting import AlertRaise
 from warehouse.models.people import UserSession
 from warehouse.models.streams import DeadLetter
 from warehouse.tenancy import system_session
@@ -16,6 +17,8 @@ from warehouse.tenancy import system_session
 KEEP_ENDED_SESSIONS_FOR: Final = timedelta(days=1)
 TRIM_STEP: Final = timedelta(seconds=30)
 MOST_DEAD_LETTERS: Final = 50_000
+KEEP_RAISES_FOR: Final = timedelta(days=400)
+"""A little longer than the longest period over which the quality of the alarms is measured."""
 
 
 def trim_landing(db: Database, lake: Lake, landed_before: datetime, consumers: Sequence[str], loader_shard: str) -> int:
@@ -53,6 +56,13 @@ def delete_dead_letters(db: Database, received_before: datetime) -> int:
     with system_session(db, "delete old dead letters", write=True) as session:
         oldest_kept = session.scalar(select(DeadLetter.id).order_by(DeadLetter.id.desc()).offset(MOST_DEAD_LETTERS - 1).limit(1)) or 0
         done = session.execute(delete(DeadLetter).where(or_(DeadLetter.received_at < received_before, DeadLetter.id < oldest_kept)))
+    return int(done.rowcount)  # type: ignore[attr-defined]  # a DELETE gives a CursorResult
+
+
+def delete_old_raises(db: Database, raised_before: datetime) -> int:
+    """Deletes the moments at which rules asked before `raised_before`; returns how many. Alerts and their repeat counts stay."""
+    with system_session(db, "delete old moments of alerts", write=True) as session:
+        done = session.execute(delete(AlertRaise).where(AlertRaise.raised_at < raised_before))
     return int(done.rowcount)  # type: ignore[attr-defined]  # a DELETE gives a CursorResult
 
 

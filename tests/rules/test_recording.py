@@ -19,9 +19,23 @@ from rules.recording import Found, Over, record
 from rules.schedule import microseconds
 from rules.silences import NewSilence, end_silence, silence
 from rules.store import compiled_rule
-from tests.rules.installation import START, add_device, add_factory, add_rule, add_user, alerts, notifications, raises
+from tests.rules.installation import (
+    HOT,
+    START,
+    add_device,
+    add_factory,
+    add_rule,
+    add_user,
+    alerts,
+    evaluator,
+    land,
+    notifications,
+    raises,
+    readings,
+)
 from warehouse.clock import ManualClock
 from warehouse.db import Database
+from warehouse.housekeeping import delete_old_raises
 from warehouse.models import alerting
 from warehouse.models.alerting import AlertEvent
 from warehouse.models.devices import Device
@@ -200,3 +214,25 @@ def test_a_silence_that_is_ended_early_lets_its_alerts_be_looked_at_at_once(line
     line.clock.advance(timedelta(minutes=1))
     end_silence(line.db, line.clock, line.factory, quiet.id, user_id=line.person)
     assert alerts(line.db)[0].next_step_at == line.clock.now()
+
+
+def test_from_readings_to_the_all_clear(sqlite_database: Database, manual_clock: ManualClock) -> None:
+    """temperature 85 70, of a rule that resolves by itself: one alert, one mail, and the mail that says that it is over."""
+    manual_clock.set(START)
+    line = line_of(sqlite_database, manual_clock, conditions={"when": HOT, "auto_resolve": True})
+    running = evaluator(line.db, line.clock)
+    for second, value in ((0, 85), (1, 70)):
+        land(line.db, readings(line.factory, line.device, [(second, {"spindle_temp": value})]))
+        running.step()
+    (alert,) = alerts(line.db)
+    assert (alert.is_resolved_automatically, alert.cleared_at) == (True, START + timedelta(seconds=1))
+    assert [row.kind for row in notifications(line.db)] == ["alert", "all_clear"]
+
+
+def test_moments_of_long_ago_are_forgotten_and_their_alert_stays(sqlite_database: Database, manual_clock: ManualClock) -> None:
+    manual_clock.set(START)
+    line = line_of(sqlite_database, manual_clock)
+    line.fires(0, 900)
+    assert delete_old_raises(line.db, START + timedelta(seconds=900)) == 1
+    assert [one.raised_at for one in raises(line.db)] == [START + timedelta(seconds=900)]
+    assert [alert.repeat_count for alert in alerts(line.db)] == [1]

@@ -120,7 +120,7 @@ class AlertRaise(OwnedByFactory, Base):
     """One moment at which a rule asked for an alert on a machine: the first makes an alert, the others are its repeats."""
 
     __tablename__ = "alert_raises"
-    __table_args__ = (UniqueConstraint("rule_id", "device_id", "raised_at"),)
+    __table_args__ = (UniqueConstraint("rule_id", "device_id", "raised_at"), Index(None, "factory_id", "raised_at"))
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     rule_id: Mapped[int] = mapped_column(ForeignKey("rules.id", ondelete="CASCADE"))
