@@ -79,6 +79,10 @@ bench: setup ## run every benchmark and print its figures as JSON (NAME=alert-la
 soak: setup services ## kill ingesters, loader, broker and database at random for 30 minutes (MINUTES=5), then look for every message
 	@$(PYTEST) -n 0 -s tests/ingest/test_soak.py --soak-minutes $(or $(MINUTES),30)
 
+.PHONY: fuzz
+fuzz: setup ## give the decoder a million bent payloads (INPUTS=10000, SEED=1 for the same ones again)
+	@$(PYTEST) -n 0 -s tests/ingest/test_fuzz.py --fuzz-inputs $(or $(INPUTS),1000000) --fuzz-seed $(or $(SEED),$$RANDOM)
+
 .PHONY: docs
 docs: setup ## write the references of settings and commands, and .env.example, from the code
 	@$(BIN)/python scripts/document_settings.py

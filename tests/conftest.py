@@ -42,6 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="optional",
         help="what a missing program (mosquitto, PostgreSQL, Chromium) does to the tests that need it: fail them, or leave them out",
     )
+    parser.addoption("--fuzz-inputs", type=int, default=20_000, help="how many payloads tests/ingest/test_fuzz.py tries")
+    parser.addoption("--fuzz-seed", type=int, default=1, help="which ones they are")
     parser.addoption(
         "--soak-minutes", type=float, default=0.0, help="how long tests/ingest/test_soak.py kills processes at random; 0: each of them once"
     )
