@@ -9,6 +9,7 @@ from api.pages import add_pages
 from api.problems import translate_errors
 from api.routers import (
     alerts,
+    analytics,
     auth,
     dashboard,
     dead_letters,
@@ -19,7 +20,9 @@ from api.routers import (
     registration,
     report_schedules,
     reports,
+    rules,
     silences,
+    telemetry,
 )
 from warehouse.installation import Installation
 
@@ -36,7 +39,10 @@ def create_app(installation: Installation) -> FastAPI:
         devices.router,
         registration.router,
         dead_letters.router,
+        telemetry.router,
+        rules.router,
         *alarms,
+        analytics.router,
         dashboard.router,
         reports.router,
         report_schedules.router,

@@ -1,8 +1,9 @@
 """Who asks, and what a route works with."""
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
-from fastapi import Depends, HTTPException, Query, Request
+from fastapi import Depends, Header, HTTPException, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from warehouse.access.audit import Actor
@@ -10,6 +11,7 @@ from warehouse.access.keys import signing_key
 from warehouse.access.sessions import Identity, check_session, check_session_id
 from warehouse.access.tokens import TokenRefusedError, read_access_token
 from warehouse.installation import Installation
+from warehouse.models.people import PERMISSIONS
 
 SESSION_COOKIE: Final = "factoryops_session"
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -57,6 +59,47 @@ def acting(who: Worker, request: Request) -> Actor:
 
 
 Acting = Annotated[Actor, Depends(acting)]
+
+
+def needs(permission: str) -> Callable[[Identity], Identity]:
+    """A dependency that lets only people with this permission through. 403 for others, and for those who only look."""
+    if permission not in PERMISSIONS:
+        message = f"there is no permission {permission}"
+        raise ValueError(message)
+
+    def check(who: Worker) -> Identity:
+        if not who.may(permission):
+            raise HTTPException(403, f"You need the permission {permission}.")
+        return who
+
+    # By this name a test lists what each route asks for.
+    check.__name__ = f"needs_{permission}"
+    return check
+
+
+def super_admin(who: Who) -> Identity:
+    """Somebody who runs the factory's accounts. 403 for others."""
+    if who.role != "super_admin":
+        raise HTTPException(403, "Only a super admin may do this.")
+    return who
+
+
+SuperAdmin = Annotated[Identity, Depends(super_admin)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="A name of your own for this request; sent again with it, the work is not started twice.",
+    ),
+]
+
+
+def still_allowed(inst: Installation, who: Identity) -> bool:
+    """Whether a sign-in is still open, without keeping it awake: for answers that go on for minutes."""
+    return check_session_id(inst.db, inst.settings, inst.clock, who.session_id, is_use=False) is not None
 
 
 def _by_token(inst: Installation, token: str) -> Identity | None:

@@ -18,6 +18,7 @@ from warehouse.queries.energy import POWER, energy_kwh
 from warehouse.queries.history import history, interval_for, with_gaps
 from warehouse.queries.live import LiveValue, find_device, live_values
 from warehouse.queries.ranges import UsualRange, usual_ranges
+from warehouse.usual_intervals import intervals_of, stale_after_s
 
 SPANS = {"1 h": timedelta(hours=1), "12 h": timedelta(hours=12), "7 d": timedelta(days=7), "30 d": timedelta(days=30)}
 MOST_POINTS = 720
@@ -54,7 +55,8 @@ def machine(factory_id: int, device_key: str) -> Device:
 def live(factory_id: int, device_id: int, now: datetime) -> Live:
     """Values now, with what is usual and what the limits are. What needs the lake is missing while it is away."""
     inst = installation()
-    values = live_values(inst.db, factory_id, device_id, now, inst.settings.stale_after_seconds)
+    interval_s = intervals_of(inst.lake).of(factory_id, device_id, now)
+    values = live_values(inst.db, factory_id, device_id, now, stale_after_s(interval_s, inst.settings.stale_after_seconds))
     keys = tuple(v.parameter_key for v in values if v.is_kpi_selected)
     found = ask(("limits", device_id), factory_id, 10, lambda: limits.device_limits(inst.db, factory_id, device_id)).value
     return Live(values, usual(factory_id, device_id, now), last_hour(factory_id, device_id, keys, now), found)

@@ -6,15 +6,17 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import ColumnElement, func, or_, select
 
-from api.dependencies import Inst, PageOf, Who
-from api.schemas.common import MomentIn, Page
-from api.schemas.devices import DeviceInList, DeviceOut, History, LiveKpi, LiveKpis, Point
+from api.dependencies import Acting, Inst, PageOf, Who
+from api.schemas.common import Done, MomentIn, Page
+from api.schemas.devices import DeviceChange, DeviceInList, DeviceOut, History, LiveKpi, LiveKpis, Point
+from warehouse.device_changes import change_device, deactivate_device
 from warehouse.errors import NotFoundError
 from warehouse.models.devices import Device
 from warehouse.queries.devices import DeviceRow, device_list
 from warehouse.queries.history import INTERVALS, history
 from warehouse.queries.live import find_device, live_values
 from warehouse.tenancy import tenant_session
+from warehouse.usual_intervals import intervals_of, stale_after_s
 
 router = APIRouter(prefix="/devices", tags=["devices"])
 DeviceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -47,11 +49,25 @@ def get_device(device_id: DeviceId, who: Who, inst: Inst) -> DeviceOut:
     return DeviceOut(**_fields(find_device(inst.db, who.factory_id, device_id=device_id)))
 
 
+@router.patch("/{device_id}", operation_id="updateDevice")
+def update_device(device_id: DeviceId, body: DeviceChange, inst: Inst, actor: Acting) -> DeviceOut:
+    """Changes a machine; what is not given, or null, stays."""
+    return DeviceOut(**_fields(change_device(inst.db, inst.clock, actor, device_id, body.model_dump(exclude_none=True))))
+
+
+@router.delete("/{device_id}", operation_id="deactivateDevice")
+def delete_device(device_id: DeviceId, inst: Inst, actor: Acting) -> Done:
+    """Switches a machine off: what it sends is refused from then on, its history stays. PATCH with `is_active` switches it on again."""
+    deactivate_device(inst.db, inst.clock, actor, device_id)
+    return Done(message="Device deactivated successfully")
+
+
 @router.get("/{device_id}/kpis/live", operation_id="getLiveKpis")
 def get_live_kpis(device_id: DeviceId, who: Who, inst: Inst) -> LiveKpis:
-    """The newest value of each selected parameter."""
+    """The newest value of each selected parameter. Stale after 5 minutes, or three times the machine's usual interval if that is longer."""
     now = inst.clock.now()
-    values = live_values(inst.db, who.factory_id, device_id, now, inst.settings.stale_after_seconds)
+    interval_s = intervals_of(inst.lake).of(who.factory_id, device_id, now)
+    values = live_values(inst.db, who.factory_id, device_id, now, stale_after_s(interval_s, inst.settings.stale_after_seconds))
     kpis = [
         LiveKpi(
             parameter_key=v.parameter_key,

@@ -8,11 +8,12 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Plain
 T = TypeVar("T")
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """The moment in UTC, as all answers write it."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 """A moment in UTC, written as RFC 3339 with a Z."""
 
 
@@ -73,3 +74,9 @@ class Page(Schema, Generic[T]):
     total: int
     page: int
     per_page: int
+
+
+class Done(Schema):
+    """What was done, in words."""
+
+    message: str

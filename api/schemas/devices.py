@@ -1,6 +1,12 @@
 """Machines and their values."""
 
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
 from api.schemas.common import Moment, Schema
+
+Text255 = Annotated[str, Field(max_length=255)]
 
 
 class DeviceOut(Schema):
@@ -25,6 +31,23 @@ class DeviceInList(DeviceOut):
     """0 to 100; null while the machine is offline or inactive."""
     current_energy_kw: float | None
     active_alert_count: int
+
+
+class DeviceChange(Schema):
+    """What is to be changed of a machine; what is not given, or null, stays."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"name": "CNC Mill - Station B (Updated)", "region": "Line 4"}]}
+    )
+
+    name: Text255 | None = None
+    kind: Annotated[str, Field(max_length=100)] | None = None
+    manufacturer: Text255 | None = None
+    model: Text255 | None = None
+    region: Text255 | None = None
+    importance: Annotated[float, Field(ge=0, le=100)] | None = None
+    """What it weighs in the factory's health score: 2 counts double, 0 not at all."""
+    is_active: bool | None = None
 
 
 class LiveKpi(Schema):

@@ -1,0 +1,70 @@
+"""Analyses of the caller's factory. An analysis of another factory does not exist here."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from api.dependencies import Acting, IdempotencyKey, Inst, PageOf, Who, needs
+from api.schemas.analytics import JobBegun, JobIn, JobOut, JobType, Status
+from api.schemas.common import Data, Page
+from warehouse.errors import NotFoundError
+from warehouse.idempotency import Asked, once
+from warehouse.installation import Installation
+from warehouse.jobs import NewJob, delete_job, find_job, list_jobs, order_job
+from warehouse.models.work import AnalyticsJob
+from warehouse.objects import ObjectStore
+
+router = APIRouter(prefix="/analytics/jobs", tags=["analytics"])
+JobId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
+FOR_ANALYSTS = [Depends(needs("run_analytics"))]
+
+
+@router.post("", operation_id="createAnalyticsJob", status_code=201, dependencies=FOR_ANALYSTS, responses={409: {}})
+def create_job(body: JobIn, inst: Inst, actor: Acting, key: IdempotencyKey = None) -> Data[JobBegun]:
+    """Orders an analysis; it runs in the background."""
+    new = NewJob(body.job_type, body.mode, body.device_ids, body.date_range_start, body.date_range_end)
+    asked = Asked(actor.factory_id, actor.user_id or 0, "analysis.order", key, body.model_dump(mode="json"))
+    job_id, _ = once(inst.db, inst.clock, asked, lambda: order_job(inst.db, inst.clock, actor, new).id)
+    return Data(data=JobBegun.model_validate({"job_id": job_id, "status": find_job(inst.db, actor.factory_id, job_id).status}))
+
+
+@router.get("", operation_id="listAnalyticsJobs")
+def list_all(
+    who: Who, inst: Inst, request: Request, paging: PageOf, status: Status | None = None, job_type: JobType | None = None
+) -> Page[JobOut]:
+    """Analyses, newest first."""
+    rows, total = list_jobs(inst.db, who.factory_id, status=status, job_type=job_type, limit=paging.per_page, offset=paging.offset)
+    return Page(data=[_out(row, request) for row in rows], total=total, page=paging.page, per_page=paging.per_page)
+
+
+@router.get("/{job_id}", operation_id="getAnalyticsJob")
+def get_job(job_id: JobId, who: Who, inst: Inst, request: Request) -> Data[JobOut]:
+    """One analysis: how far it is, and where its result is."""
+    return Data(data=_out(find_job(inst.db, who.factory_id, job_id), request))
+
+
+@router.get(
+    "/{job_id}/result", operation_id="getAnalyticsResult", response_class=Response, responses={200: {"content": {"application/json": {}}}}
+)
+def get_result(job_id: JobId, who: Who, inst: Inst) -> Response:
+    """The result of a complete analysis. 404 while there is none."""
+    return Response(_result(inst, find_job(inst.db, who.factory_id, job_id)), media_type="application/json")
+
+
+@router.delete("/{job_id}", operation_id="deleteAnalyticsJob", status_code=204, dependencies=FOR_ANALYSTS, responses={409: {}})
+def remove_job(job_id: JobId, inst: Inst, actor: Acting) -> Response:
+    """Deletes a pending or failed analysis; 409 for others."""
+    delete_job(inst.db, inst.clock, actor, job_id)
+    return Response(status_code=204)
+
+
+def _result(inst: Installation, job: AnalyticsJob) -> bytes:
+    if not job.result_url:
+        raise NotFoundError("the analysis has no result yet", noun="result", key=job.id)
+    return ObjectStore(inst.settings).read(job.result_url)
+
+
+def _out(job: AnalyticsJob, request: Request) -> JobOut:
+    own = {name: getattr(job, name) for name in JobOut.model_fields if name not in {"job_id", "result_url"}}
+    place = request.scope.get("root_path", "") + request.app.url_path_for("get_result", job_id=job.id)
+    return JobOut.model_validate({**own, "job_id": job.id, "result_url": place if job.result_url else None})
