@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from factoryops import dead_letter_commands, device_commands, import_commands, key_commands, report_commands, rule_commands
+from factoryops import audit_commands, dead_letter_commands, device_commands, import_commands, key_commands, report_commands, rule_commands
 from warehouse.errors import FactoryOpsError
 
 
@@ -44,6 +44,7 @@ app.add_typer(rule_commands.app, name="rules")
 app.add_typer(import_commands.app, name="import")
 app.add_typer(device_commands.app, name="devices")
 app.add_typer(dead_letter_commands.app, name="dead-letters")
+app.add_typer(audit_commands.app, name="audit")
 app.command()(import_commands.backfill)
 
 

@@ -99,6 +99,14 @@ def check_key(db: Database, clock: Clock, secret: str) -> Identity | None:
     return _identity(row, user, factory)
 
 
+def is_alive(db: Database, clock: Clock, factory_id: int, key_id: int) -> bool:
+    """Whether a key still works."""
+    with tenant_session(db, factory_id) as session:
+        row = session.get(ApiKey, key_id)
+        user = session.get(User, row.user_id) if row is not None else None
+    return row is not None and user is not None and row.revoked_at is None and row.expires_at > clock.now() and user.is_active
+
+
 def _identity(row: ApiKey, user: User, factory: Factory) -> Identity:
     scopes = set(row.scopes.split())
     has = permissions_of(user)
