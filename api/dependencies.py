@@ -6,6 +6,8 @@ from typing import Annotated, Final
 from fastapi import Depends, Header, HTTPException, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.origin import address_of, know_who
+from warehouse.access import api_keys
 from warehouse.access.audit import Actor
 from warehouse.access.keys import signing_key
 from warehouse.access.sessions import Identity, check_session, check_session_id
@@ -15,7 +17,7 @@ from warehouse.models.people import PERMISSIONS
 
 SESSION_COOKIE: Final = "factoryops_session"
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_bearer = HTTPBearer(auto_error=False, description="The access token of POST /v1/auth/login.")
+_bearer = HTTPBearer(auto_error=False, description="The access token of POST /v1/auth/login, or an API key (`fok_...`).")
 
 
 def installation(request: Request) -> Installation:
@@ -30,17 +32,35 @@ def installation(request: Request) -> Installation:
 Inst = Annotated[Installation, Depends(installation)]
 
 
-def current_identity(
-    request: Request, inst: Inst, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Identity:
-    """Who asks: by access token, or by the cookie of the dashboards. 401 for everybody else."""
+def _identified(request: Request, inst: Inst, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Identity:
     identity = _by_token(inst, credentials.credentials) if credentials else _by_cookie(request, inst)
     if identity is None:
         raise HTTPException(401, "Sign in first.", {"WWW-Authenticate": "Bearer"})
     return identity
 
 
+async def current_identity(request: Request, identity: Annotated[Identity, Depends(_identified)]) -> Identity:
+    """Who asks: by access token, by API key, or by the cookie of the dashboards. 401 for everybody else.
+
+    Async, so that what it notes for logs and audit trail reaches the route: a thread would note it in a copy of the context.
+    """
+    know_who(request, identity)
+    if identity.api_key_id is not None and not identity.may_work and request.method in _CHANGES:
+        raise HTTPException(403, "This key only allows to look.")
+    return identity
+
+
 Who = Annotated[Identity, Depends(current_identity)]
+
+
+def person(who: Who) -> Identity:
+    """Somebody who signed in. 403 for API keys: a program that was given a key must not make itself another, or change the password."""
+    if who.api_key_id is not None:
+        raise HTTPException(403, "An API key may not do this; sign in.")
+    return who
+
+
+Person = Annotated[Identity, Depends(person)]
 
 
 def worker(who: Who) -> Identity:
@@ -55,7 +75,7 @@ Worker = Annotated[Identity, Depends(worker)]
 
 def acting(who: Worker, request: Request) -> Actor:
     """Somebody who may change things, as the audit trail names them."""
-    return Actor(who.factory_id, who.user_id, request.client.host if request.client else None)
+    return Actor(who.factory_id, who.user_id, address_of(request))
 
 
 Acting = Annotated[Actor, Depends(acting)]
@@ -99,10 +119,14 @@ IdempotencyKey = Annotated[
 
 def still_allowed(inst: Installation, who: Identity) -> bool:
     """Whether a sign-in is still open, without keeping it awake: for answers that go on for minutes."""
+    if who.api_key_id is not None:
+        return api_keys.is_alive(inst.db, inst.clock, who.factory_id, who.api_key_id)
     return check_session_id(inst.db, inst.settings, inst.clock, who.session_id, is_use=False) is not None
 
 
 def _by_token(inst: Installation, token: str) -> Identity | None:
+    if token.startswith(api_keys.START):
+        return api_keys.check_key(inst.db, inst.clock, token)
     try:
         claims = read_access_token(token, signing_key(inst.settings))
     except TokenRefusedError:

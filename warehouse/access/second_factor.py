@@ -19,7 +19,7 @@ from warehouse.access.passwords import verify_password
 from warehouse.access.sessions import Identity
 from warehouse.clock import Clock
 from warehouse.db import Database
-from warehouse.errors import InvalidInputError
+from warehouse.errors import InvalidInputError, NotFoundError
 from warehouse.models.access import RecoveryCode, SecondFactor
 from warehouse.models.people import User
 from warehouse.settings import Settings
@@ -93,8 +93,13 @@ def end(db: Database, settings: Settings, clock: Clock, who: Identity, code: str
 
 
 def remove_of(db: Database, clock: Clock, by: Identity, user_id: int, reason: str) -> None:
-    """Takes the second factor from somebody who lost phone and codes; the caller has checked that `by` may change that person."""
+    """Takes the second factor from somebody of the same factory who lost phone and codes. Raises NotFoundError.
+
+    The caller has checked that `by` may change that person.
+    """
     with tenant_session(db, by.factory_id, write=True) as session:
+        if session.get(User, user_id) is None:
+            raise NotFoundError(f"there is no person {user_id} in this factory", noun="user", key=user_id)
         _remove(session, user_id)
         audit.append(session, "second_factor.remove", f"user:{user_id}", clock.now(), audit.Actor(by.factory_id, by.user_id), reason=reason)
 
