@@ -64,11 +64,8 @@ def usual_hours(rollups: pl.DataFrame, hours: list[int], zone: str, weeks: int) 
     average = pl.col("sum") / pl.col("n")
     variance = (pl.col("squares") / pl.col("n") - average * average).clip(lower_bound=0)
     known = totals.filter(pl.col("n") >= LEAST_SAMPLES)
-    return (
-        known.select("device_id", "hour", average.alias("mean"), variance.sqrt().alias("stddev"))
-        .cast(dict(BASELINES))
-        .sort("device_id", "hour")
-    )
+    device_id = pl.col("device_id").cast(pl.Int32)
+    return known.select(device_id, "hour", average.alias("mean"), variance.sqrt().alias("stddev")).sort("device_id", "hour")
 
 
 class LiveBaselines:
