@@ -11,6 +11,7 @@ from dashboards.alert_actions import actions
 from dashboards.alert_data import Detail, Filters, Line
 from dashboards.alert_quality import quality
 from dashboards.alert_quiet import quiet
+from dashboards.alert_wishes import wishes
 from dashboards.charts import Limit, Panel, Raised
 from dashboards.fmt import Local
 from warehouse.errors import NotFoundError
@@ -18,7 +19,7 @@ from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.alerts import AlertRow
 
 STATUSES = {"active": "Active", "new": "Not acknowledged", "acknowledged": "Acknowledged", "resolved": "Resolved", "all": "All"}
-TABS = {"": "Alerts", "quality": "Alarm quality", "silences": "Silences"}
+TABS = {"": "Alerts", "quality": "Alarm quality", "silences": "Silences", "messages": "My messages"}
 
 
 def filters() -> Filters:
@@ -204,7 +205,7 @@ def around(found: Detail, line: Line, local: Local, key: str) -> None:
 
 
 def tabs(current: str) -> None:
-    """The three sides of alerts, as links: each has its own address."""
+    """The sides of alerts, as links: each has its own address."""
     links = "".join(ui.link(f"/alerts?tab={key}" if key else "/alerts", word, "on" if key == current else "") for key, word in TABS.items())
     ui.draw(f'<nav class="tabs" aria-label="Alerts">{links}</nav>')
 
@@ -213,5 +214,5 @@ frame.header("Alerts")
 tab = st.query_params.get("tab", "")
 tab = tab if tab in TABS else ""
 tabs(tab)
-{"": page, "quality": quality, "silences": quiet}[tab]()
+{"": page, "quality": quality, "silences": quiet, "messages": wishes}[tab]()
 frame.tabbar("alerts")

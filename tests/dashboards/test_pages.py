@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from rules.notify.wishes import wishes_of
 from tests.alert_work import add_alert_work
 from tests.dashboards.conftest import Pages, words
 from warehouse.models.alerting import Alert, Notification
@@ -188,6 +189,17 @@ def test_a_silence_is_ended_and_a_dead_message_sent_again_from_their_tab(pages: 
     assert "Nothing is silent" in said
     with tenant_session(db, plant.person.factory_id) as session:
         assert session.get_one(Notification, ids["message_id"]).status == "pending"
+
+
+def test_a_person_says_how_they_want_to_hear(pages: Pages) -> None:
+    plant, db = pages.plants.north, pages.plants.installation.db
+    app = pages.open(plant, "alerts", tab="messages")
+    app.selectbox(key="wish-email-least").set_value("high")
+    app.toggle(key="wish-email-limited").set_value(True)
+    next(button for button in app.button if button.label == "Save").click().run()
+    assert not app.exception
+    wish = wishes_of(db, plant.person.factory_id, plant.person.user_id)[0]
+    assert (wish.least_severity, wish.hours) == ("high", {"start_time": "06:00", "end_time": "18:00", "days": [1, 2, 3, 4, 5, 6, 7]})
 
 
 def test_the_quality_of_the_alarms_is_told_beside_its_goals(seen_pages: Pages) -> None:
