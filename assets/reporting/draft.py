@@ -11,7 +11,7 @@ from assets.reporting.parameters import ReportOrder
 from warehouse.errors import PermanentError, RetryableError
 from warehouse.settings import Settings, child_environment
 
-TIME_LIMIT_S: Final = 60.0
+TIME_LIMIT_S: Final = 120.0
 _FAILED: Final = 3
 # The machine has few cores, and alerts come first: one preview at a time in a process.
 _one_at_a_time = threading.Lock()
@@ -20,7 +20,7 @@ _one_at_a_time = threading.Lock()
 def draft_page(settings: Settings, factory_id: int, order: ReportOrder) -> bytes:
     """PNG of the first page as the data stand now; nothing is stored.
 
-    Raises PermanentError with the reason, RetryableError after a minute.
+    Raises PermanentError with the reason, RetryableError after two minutes.
     """
     environment = child_environment(FACTORYOPS_HOME=str(settings.home), APP_ENV=settings.app_env)
     command = [sys.executable, "-m", "assets.reporting.draft", str(factory_id)]
@@ -30,7 +30,7 @@ def draft_page(settings: Settings, factory_id: int, order: ReportOrder) -> bytes
                 command, input=order.model_dump_json().encode(), capture_output=True, env=environment, timeout=TIME_LIMIT_S, check=False
             )
         except subprocess.TimeoutExpired as late:
-            raise RetryableError("the first page took longer than a minute; the machine is busy, or the period is long") from late
+            raise RetryableError("the first page took longer than two minutes; the machine is busy, or the period is long") from late
     if done.returncode == 0:
         return done.stdout
     said = done.stderr.decode(errors="replace").strip().splitlines()

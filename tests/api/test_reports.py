@@ -93,6 +93,7 @@ def test_the_verify_endpoint_tells_genuine_from_altered(client: TestClient, plan
     assert client.post("/v1/reports/verify", content=pdf).json()["verdict"] == "genuine"
     assert client.post("/v1/reports/verify", content=pdf + b" ").json()["verdict"] == "altered"
     assert client.post("/v1/reports/verify", content=b"something").json()["verdict"] == "unknown"
+    assert client.post("/v1/reports/verify", content=render_pdf(one_page())).json()["verdict"] == "unsigned"
 
 
 def test_only_pending_and_failed_reports_can_be_deleted(client: TestClient, plant: Plant) -> None:

@@ -1,8 +1,12 @@
 """A small plant whose report can be made in seconds, and documents of one page."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -72,8 +76,31 @@ def plant_readings(factory_id: int, device_ids: list[int], start: datetime = STA
 
 def make_plant(home: Path, *, names: tuple[str, ...] = NAMES, with_data: bool = True, end_now: bool = False) -> Plant:
     """A plant of its own in `home`; with `end_now` its readings end at the factory's last midnight."""
+    if not with_data and names == NAMES:
+        shutil.copytree(_empty_home(), home)
+        return _opened(home)
+    plant = _opened(home)
+    _fill(plant.installation, names, with_data=with_data, end_now=end_now)
+    return plant
+
+
+@cache
+def _empty_home() -> Path:
+    """A plant without readings, made once for all tests of a process: migrations and password take a second."""
+    folder = Path(tempfile.mkdtemp(prefix="factoryops-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    plant = _opened(folder / "home")
+    _fill(plant.installation, NAMES, with_data=False, end_now=False)
+    plant.installation.close()
+    return folder / "home"
+
+
+def _opened(home: Path) -> Plant:
     settings = Settings(factoryops_home=home, app_env="development", jwt_secret_key="for-tests-only-" + "x" * 32)
-    installation = Installation.open(settings, ManualClock(END + timedelta(hours=6)))
+    return Plant(Installation.open(settings, ManualClock(END + timedelta(hours=6))), 1, 7)
+
+
+def _fill(installation: Installation, names: tuple[str, ...], *, with_data: bool, end_now: bool) -> None:
     installation.db.migrate()
     with system_session(installation.db, "set up a test") as session:
         session.add(Factory(id=1, name='Nhà máy "Đông Á" 工厂', slug="donga", timezone="Asia/Ho_Chi_Minh"))
@@ -146,13 +173,20 @@ def make_plant(home: Path, *, names: tuple[str, ...] = NAMES, with_data: bool = 
         now = datetime.now(UTC)
         start = local_midnight(now, "Asia/Ho_Chi_Minh").astimezone(UTC) - timedelta(days=2) if end_now else START
         installation.lake.append(plant_readings(1, list(range(1, len(names) + 1)), start))
-    return Plant(installation, 1, 7)
 
 
 @pytest.fixture
 def plant(tmp_path: Path) -> Iterator[Plant]:
     """Four machines with names in Vietnamese, Arabic and Chinese, and one that tries everything."""
     found = make_plant(tmp_path / "home")
+    yield found
+    found.installation.close()
+
+
+@pytest.fixture
+def empty_plant(tmp_path: Path) -> Iterator[Plant]:
+    """The same machines without one reading."""
+    found = make_plant(tmp_path / "home", with_data=False)
     yield found
     found.installation.close()
 

@@ -25,6 +25,12 @@ from warehouse.tenancy import tenant_session
 ZONE = "Asia/Ho_Chi_Minh"
 
 
+@pytest.fixture
+def plant(empty_plant: Plant) -> Plant:
+    """What is tested here needs no readings."""
+    return empty_plant
+
+
 def at(day: int, hour: int = 0, month: int = 3) -> datetime:
     return datetime(2026, month, day, hour, tzinfo=UTC)
 
@@ -200,6 +206,14 @@ def test_a_mail_that_cannot_be_sent_is_tried_again_and_its_record_says_why(plant
         later(plant, 0.1)
     (row,) = deliveries(plant.installation, 1, report_id)
     assert (row.status, row.attempts, row.sent_at, bool(row.last_error)) == ("failed", MOST_ATTEMPTS, None, True)
+
+
+def test_compliance_reports_are_kept_for_seven_years_and_others_for_a_month(plant: Plant) -> None:
+    settings = plant.installation.settings
+    kept = {kind: reports.retention(settings, kind).days for kind in ("compliance", "energy")}
+    assert kept == {"compliance": 7 * 365 + 2, "energy": 30}
+    shorter = settings.model_copy(update={"compliance_retention_days": 400, "report_retention_days": 3})
+    assert [reports.retention(shorter, kind).days for kind in ("compliance", "energy")] == [400, 3]
 
 
 def test_only_one_worker_gets_a_report(plant: Plant) -> None:

@@ -23,12 +23,14 @@ def test_what_is_no_picture_is_refused(wrong: bytes) -> None:
         small_png(wrong)
 
 
-def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked() -> None:
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assets.reporting.logo._MOST_PIXELS", 10_000)
     with pytest.raises(InvalidInputError, match="pixels"):
-        small_png(picture((8000, 6000)))
+        small_png(picture((101, 100)))
 
 
-def test_the_logo_is_kept_with_the_inputs_of_a_report(plant: Plant) -> None:
+def test_the_logo_is_kept_with_the_inputs_of_a_report(empty_plant: Plant) -> None:
+    plant = empty_plant
     settings = plant.installation.settings
     assert logo_frame(settings, 1).height == 0
     set_logo(plant.installation, 1, 7, picture())

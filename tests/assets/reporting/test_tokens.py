@@ -24,6 +24,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
+def plant(empty_plant: Plant) -> Plant:
+    """What is tested here needs no readings."""
+    return empty_plant
+
+
+@pytest.fixture
 def token(plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of an installation whose signing key is on a token; on disk there is only the authority's certificate."""
     tool = require_program("softhsm2-util", package="softhsm2")
