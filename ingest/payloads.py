@@ -35,6 +35,8 @@ class Telemetry(msgspec.Struct, gc=False):
 
 decode_telemetry: Final = msgspec.json.Decoder(Telemetry).decode
 """The fast way; raises one of NOT_TELEMETRY for everything that `examine` must look at."""
+# Integers as floats: 400 digits become infinity, which is refused as a value, instead of an error that costs the whole message.
+_decode_careful: Final = json.JSONDecoder(parse_int=float).decode
 NOT_TELEMETRY: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -102,8 +104,7 @@ def _object(payload: bytes, found: Examined) -> dict[str, Any] | None:
         found.complaints.append(Complaint(reasons.TOO_LARGE, f"{len(payload)} bytes"))
         return None
     try:
-        # Integers as floats: 400 digits become infinity, which is refused below, instead of an error that costs the whole message.
-        document = json.loads(payload.decode("utf-8-sig"), parse_int=float)
+        document = _decode_careful(payload.decode().removeprefix("\ufeff"))
     except UnicodeDecodeError as problem:
         found.complaints.append(Complaint(reasons.INVALID_UTF8, f"byte {problem.start}: {problem.reason}"))
     except RecursionError:
@@ -135,18 +136,19 @@ def _read_timestamp(stamp: Any, found: Examined) -> bool:
 
 
 def _sort_metrics(metrics: dict[str, Any], found: Examined) -> None:
-    bad: dict[str, list[str]] = {}
+    bad: dict[str, list[tuple[str, Any]]] = {}
     for name, value in metrics.items():
         reason = _fault(name, value)
         if reason:
-            bad.setdefault(reason, []).append(f"{_shown(name)}: {_shown(value)}")
+            bad.setdefault(reason, []).append((name, value))
         elif isinstance(value, str):
             found.texts[name] = value
         else:
             found.numbers[name] = float(value)
     for reason, named in bad.items():
         more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-        found.complaints.append(Complaint(reason, (", ".join(named[:_MOST_NAMED]) + more)[:1000]))
+        shown = ", ".join(f"{_shown(name)}: {_shown(value)}" for name, value in named[:_MOST_NAMED])
+        found.complaints.append(Complaint(reason, shown + more))
 
 
 def _fault(name: str, value: Any) -> str:
