@@ -44,13 +44,14 @@ def evaluator_sensor(name: str, phase_s: float, opened: Callable[[], Installatio
 
 
 def outbox_sensor(name: str, phase_s: float, opened: Callable[[], Installation] = installation) -> dg.SensorDefinition:
-    """A sensor whose ticks send what waits in the outbox."""
+    """A sensor whose ticks send what waits in the outbox, and take the steps that are due by the clock."""
 
     @dg.sensor(
         name=name,
         minimum_interval_seconds=LEAST_INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Sends waiting notifications. Each tick drains until {phase_s:g} s past every {PERIOD_S:g} s.",
+        description="Sends waiting notifications; escalates, reminds, looks for ended silences and makes digests once a second. "
+        f"Each tick drains until {phase_s:g} s past every {PERIOD_S:g} s.",
     )
     def send(_context: dg.SensorEvaluationContext) -> dg.SkipReason:
         settings, clock = opened().settings, opened().clock
