@@ -1,12 +1,7 @@
 """A backup made while everything runs is whole, holds each file once, and gives the same installation back."""
 
 import json
-import multiprocessing
-import os
-import random
 import shutil
-import signal
-import time
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.warehouse.frames import START, series
+from tests.warehouse.victims import kill_during
 from warehouse import backup, maintenance, rollups
 from warehouse.db import Database
 from warehouse.errors import NotFoundError, PermanentError
@@ -129,22 +125,15 @@ def _restore(settings: Settings, target: str) -> None:
 
 @pytest.mark.slow
 def test_backup_and_restore_that_are_killed_can_be_repeated(home: Settings, tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    restored, target = elsewhere(home, tmp_path), str(tmp_path / "target")
-
-    def kill(work: object, settings: Settings) -> None:
-        worker = context.Process(target=work, args=(settings, target))  # type: ignore[arg-type]
-        worker.start()
-        time.sleep(random.uniform(0.8, 2.0))
-        os.kill(worker.pid or 0, signal.SIGKILL)
-        worker.join()
-
-    for _ in range(3):
-        kill(_back_up, home)
+    restored, target, flag = elsewhere(home, tmp_path), str(tmp_path / "target"), tmp_path / "begun"
+    for _ in range(2):
+        kill_during(_back_up, home, target, flag=flag, within_s=0.4)
+        for name in backup.list_backups(target):
+            assert backup.verify_backup(target, name) == [], "what is there under its name is whole"
     make(home, Path(target), minute=5)
     assert backup.verify_backup(target) == []
-    for _ in range(3):
-        kill(_restore, restored)
+    for _ in range(2):
+        kill_during(_restore, restored, target, flag=flag, within_s=0.3)
         if (restored.home / "factoryops.sqlite").exists():
             break
     else:
