@@ -24,7 +24,7 @@ CACHE_S: Final = 5.0
 SIGN_IN: Final = "/session/login"
 # What the browser needs before anybody signed in, and what answers for itself.
 PUBLIC: Final = re.compile(
-    r"^/(?:session/(?:login|logout|state)$|assets/|api/|static/|health$|metrics$|favicon\.(?:png|ico)$|manifest\.json$)"
+    r"^/(?:session/(?:login|logout|state|code|invitation|forgotten|new-password|oidc/start|oidc/callback)$|assets/|api/|static/|health$|metrics$|favicon\.(?:png|ico)$|manifest\.json$)"
 )
 LONGEST_TOKEN: Final = 200
 _SESSION_ENDED: Final = 4401

@@ -6,6 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.assets import head_and_foot
+from factoryops.headers import PAGE_POLICY
 
 _TITLE = re.compile(rb"<title>.*?</title>", re.DOTALL)
 _ICON = re.compile(rb'<link rel="(?:shortcut )?icon"[^>]*>')
@@ -65,6 +66,6 @@ async def _send_changed(start: Message, page: bytes, send: Send) -> None:
     headers["x-content-type-options"] = "nosniff"
     headers["referrer-policy"] = "same-origin"
     # Inside a page of somebody else, a click could be made to hit "Resolve".
-    headers["content-security-policy"] = "frame-ancestors 'none'"
+    headers["content-security-policy"] = PAGE_POLICY
     await send({**start, "headers": headers.raw})
     await send({"type": "http.response.body", "body": page})

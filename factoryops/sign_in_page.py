@@ -13,17 +13,26 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from api.origin import address_of
 from dashboards.assets import STATIC
+from factoryops.account_pages import CODE, LAST_FACTORY, TOO_OFTEN, code_page, entered, is_tls, read_form
 from factoryops.guard import COOKIE, SIGN_IN, SessionCache, is_same_origin, safe_next, token_of
+from factoryops.headers import PLAIN_PAGE
+from warehouse.access.limits import RateLimit
 from warehouse.access.sessions import revoke_session, session_id_of
-from warehouse.access.sign_in import FactoryChoice, SignInRefusedError, factories, sign_in
+from warehouse.access.sign_in import (
+    AddressPausedError,
+    FactoryChoice,
+    SecondFactorNeededError,
+    SignInRefusedError,
+    factories,
+    finish_sign_in,
+    sign_in,
+)
 from warehouse.installation import Installation
 
-LONGEST_FORM_BYTES: Final = 16_384
 REFUSED: Final = "Factory, e-mail or password is not right. After 5 wrong tries an account pauses for a minute, then longer."
 FOREIGN: Final = "That form came from another site. Please sign in here."
-LAST_FACTORY: Final = "factoryops_factory"
-LAST_FACTORY_S: Final = 365 * 24 * 3600
 log = structlog.get_logger()
 
 
@@ -38,9 +47,8 @@ def product_version() -> str:
 class SignInPage:
     """The routes under /session."""
 
-    def __init__(self, installation: Installation, sessions: SessionCache) -> None:
-        self.installation = installation
-        self.sessions = sessions
+    def __init__(self, installation: Installation, sessions: SessionCache, limit: RateLimit) -> None:
+        self.installation, self.sessions, self.limit = installation, sessions, limit
         self._template = string.Template((Path(STATIC) / "signin.html").read_text(encoding="utf-8"))
 
     def routes(self) -> list[Route]:
@@ -48,6 +56,7 @@ class SignInPage:
         return [
             Route("/session/login", self.show, methods=["GET"]),
             Route("/session/login", self.enter, methods=["POST"]),
+            Route(CODE, self.finish, methods=["POST"]),
             Route("/session/logout", self.leave, methods=["POST"]),
             Route("/session/state", self.state, methods=["GET"]),
             Route("/session/alive", self.alive, methods=["POST"]),
@@ -62,14 +71,11 @@ class SignInPage:
 
     async def enter(self, request: Request) -> Response:
         """Checks the password: 303 with the cookie, or the form again with 401."""
-        inst = self.installation
-        if int(request.headers.get("content-length") or 0) > LONGEST_FORM_BYTES:
-            return PlainTextResponse("This form is too large.", 413)
-        form = {name: str(value) for name, value in (await request.form(max_files=0, max_fields=10)).items()}
-        wanted = safe_next(form.get("next"))
-        if not is_same_origin(request.headers, inst.settings.app_url):
-            return await self._page(next_=wanted, problem=FOREIGN, status=403)
-        choice, email = form.get("factory", ""), form.get("email", "")
+        inst, form = self.installation, await read_form(request)
+        refusal = await self._refusal(request, form)
+        if form is None or refusal is not None:
+            return refusal or _too_large()
+        wanted, choice, email = safe_next(form.get("next")), form.get("factory", ""), form.get("email", "")
         try:
             opened = await run_in_threadpool(
                 sign_in,
@@ -79,20 +85,42 @@ class SignInPage:
                 factory_id=int(choice) if choice.isdecimal() and len(choice) < 10 else 0,
                 email=email,
                 password=form.get("password", ""),
-                address=request.client.host if request.client else None,
+                address=address_of(request),
                 user_agent=request.headers.get("user-agent"),
             )
+        except SecondFactorNeededError as needed:
+            return code_page(needed.ticket, wanted)
+        except AddressPausedError as paused:
+            return await self._too_often(wanted, choice, email, paused.retry_after_s)
         except SignInRefusedError:
-            log.info("sign_in_refused", factory=choice, address=request.client.host if request.client else None)
+            log.info("sign_in_refused", factory=choice, address=address_of(request))
             return await self._page(next_=wanted, problem=REFUSED, status=401, chosen=choice, email=email)
-        answer = RedirectResponse(wanted, 303, headers={"cache-control": "no-store"})
-        # Ends with the browser or with the row, whichever comes first.
-        answer.set_cookie(COOKIE, opened.token, httponly=True, samesite="lax", secure=self._is_tls(request), path="/")
-        # No secret: only so that the next sign-in on this browser begins with the same factory.
-        answer.set_cookie(
-            LAST_FACTORY, choice, max_age=LAST_FACTORY_S, httponly=True, samesite="lax", secure=self._is_tls(request), path=SIGN_IN
-        )
-        return answer
+        return entered(request, opened, wanted, inst.settings.app_url)
+
+    async def finish(self, request: Request) -> Response:
+        """Checks the code after the password: 303 with the cookie, or the form again with 401."""
+        inst, form = self.installation, await read_form(request)
+        refusal = await self._refusal(request, form)
+        if form is None or refusal is not None:
+            return refusal or _too_large()
+        wanted = safe_next(form.get("next"))
+        ticket, agent = form.get("ticket", ""), request.headers.get("user-agent")
+        try:
+            opened = await run_in_threadpool(
+                finish_sign_in,
+                inst.db,
+                inst.settings,
+                inst.clock,
+                ticket,
+                form.get("code", ""),
+                address=address_of(request),
+                user_agent=agent,
+            )
+        except AddressPausedError as paused:
+            return await self._too_often(wanted, "", "", paused.retry_after_s)
+        except SignInRefusedError as refused:
+            return code_page(ticket, wanted, problem=refused.message, status=401)
+        return entered(request, opened, wanted, inst.settings.app_url)
 
     async def leave(self, request: Request) -> Response:
         """Ends the session here and in every tab, whoever asks for the page next."""
@@ -101,12 +129,10 @@ class SignInPage:
             return PlainTextResponse("Sign out from FactoryOps itself.", 403)
         token = token_of(request.scope)
         if token:
-            await run_in_threadpool(
-                revoke_session, inst.db, inst.clock, session_id_of(token), address=request.client.host if request.client else None
-            )
+            await run_in_threadpool(revoke_session, inst.db, inst.clock, session_id_of(token), address=address_of(request))
             self.sessions.forget(token)
         answer = RedirectResponse(SIGN_IN, 303, headers={"cache-control": "no-store"})
-        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=self._is_tls(request))
+        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=is_tls(request, inst.settings.app_url))
         return answer
 
     async def state(self, request: Request) -> Response:
@@ -120,8 +146,20 @@ class SignInPage:
             return Response(status_code=403)
         return Response(status_code=204, headers={"cache-control": "no-store"})
 
-    def _is_tls(self, request: Request) -> bool:
-        return request.url.scheme == "https" or self.installation.settings.app_url.startswith("https:")
+    async def _refusal(self, request: Request, form: dict[str, str] | None) -> Response | None:
+        """What to answer instead when a form is not to be looked at."""
+        if form is None:
+            return _too_large()
+        wanted, choice, email = safe_next(form.get("next")), form.get("factory", ""), form.get("email", "")
+        if not is_same_origin(request.headers, self.installation.settings.app_url):
+            return await self._page(next_=wanted, problem=FOREIGN, status=403)
+        wait_s = self.limit.wait_s(address_of(request) or "")
+        return await self._too_often(wanted, choice, email, wait_s) if wait_s else None
+
+    async def _too_often(self, wanted: str, choice: str, email: str, wait_s: int) -> Response:
+        answer = await self._page(next_=wanted, problem=TOO_OFTEN, status=429, chosen=choice, email=email)
+        answer.headers["retry-after"] = str(wait_s)
+        return answer
 
     async def _page(self, *, next_: str, problem: str = "", status: int = 200, chosen: str = "", email: str = "") -> Response:
         choices = await run_in_threadpool(factories, self.installation.db)
@@ -136,14 +174,11 @@ class SignInPage:
             hours=f"{hours:g} h",
             version=escape(product_version()),
         )
-        headers = {
-            "cache-control": "no-store",
-            "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; font-src 'self'; img-src 'self'; "
-            "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-            "referrer-policy": "same-origin",
-            "x-content-type-options": "nosniff",
-        }
-        return HTMLResponse(page, status, headers=headers)
+        return HTMLResponse(page, status, headers=PLAIN_PAGE)
+
+
+def _too_large() -> Response:
+    return PlainTextResponse("This form is too large.", 413)
 
 
 def _options(choices: Sequence[FactoryChoice], chosen: str) -> str:

@@ -17,10 +17,13 @@ from api.app import create_app as create_api
 from dashboards import resources
 from dashboards import server as dashboards_server
 from dashboards.assets import STATIC, stylesheet
+from factoryops.account_pages import AccountPages
 from factoryops.guard import SessionCache, SessionGuard
+from factoryops.headers import SecurityHeaders
 from factoryops.health import SystemRoutes
 from factoryops.page_shell import PageShell
 from factoryops.sign_in_page import SignInPage
+from warehouse.access.limits import RateLimit
 from warehouse.installation import Installation
 from warehouse.settings import Settings
 
@@ -31,16 +34,22 @@ log = structlog.get_logger()
 def create_app(installation: Installation) -> ASGIApp:
     """The whole web side of an installation as one ASGI application. One a process: Streamlit keeps process-wide state."""
     resources.install(installation)
-    sessions = SessionCache(installation)
+    sessions, settings = SessionCache(installation), installation.settings
+    limit = RateLimit(settings.sign_in_requests_per_minute)
     return dashboards_server.create_app(
         routes=[
-            *SignInPage(installation, sessions).routes(),
+            *SignInPage(installation, sessions, limit).routes(),
+            *AccountPages(installation, limit).routes(),
             *SystemRoutes(installation).routes(),
             Route("/assets/app.css", _stylesheet, methods=["GET"]),
             Mount("/assets", StaticFiles(directory=STATIC)),
             Mount("/api", create_api(installation)),
         ],
-        middleware=[Middleware(SessionGuard, sessions=sessions), Middleware(PageShell)],
+        middleware=[
+            Middleware(SecurityHeaders, app_url=settings.app_url),
+            Middleware(SessionGuard, sessions=sessions),
+            Middleware(PageShell),
+        ],
     )
 
 

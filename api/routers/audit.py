@@ -1,7 +1,7 @@
 """The audit trail of the factory, for those who manage its people."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
@@ -14,7 +14,7 @@ from warehouse.access import audit_trail
 from warehouse.access.audit_trail import Event, Wanted
 
 router = APIRouter(prefix="/audit", tags=["audit"], dependencies=[Depends(needs("manage_users"))])
-_EXPORTS = {"application/x-ndjson": {}, "text/csv": {}}
+_EXPORTS: dict[str, dict[str, Any]] = {"application/x-ndjson": {}, "text/csv": {}}
 
 
 def wanted_events(

@@ -1,5 +1,7 @@
 """Signing in over the API, staying signed in, signing out, and passwords."""
 
+from typing import Any
+
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
 from api.dependencies import Inst, Person, Who
@@ -15,7 +17,10 @@ from warehouse.installation import Installation
 from warehouse.models.people import PERMISSIONS
 
 router = APIRouter(prefix="/auth", tags=["auth"])
-_REFUSED = {401: {"description": "Factory, e-mail, password or code is not right."}, 429: {"description": "Too many tries."}}
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    401: {"description": "Factory, e-mail, password or code is not right."},
+    429: {"description": "Too many tries."},
+}
 
 
 @router.post(

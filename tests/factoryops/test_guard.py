@@ -14,9 +14,11 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from factoryops import guard
+from factoryops.account_pages import AccountPages
 from factoryops.guard import COOKIE, SIGN_IN, SessionCache, SessionGuard, safe_next
 from factoryops.sign_in_page import SignInPage
 from tests.fixtures.people import PASSWORD, Person, add_person
+from warehouse.access.limits import RateLimit
 from warehouse.access.sessions import revoke_session, session_id_of
 from warehouse.clock import ManualClock
 from warehouse.db import Database
@@ -45,9 +47,10 @@ class Wall:
 
     def __init__(self, installation: Installation, clock: ManualClock, person: Person) -> None:
         self.installation, self.clock, self.person = installation, clock, person
-        self.sessions = SessionCache(installation)
+        self.sessions, self.limit = SessionCache(installation), RateLimit(0)
         routes = [
-            *SignInPage(installation, self.sessions).routes(),
+            *SignInPage(installation, self.sessions, self.limit).routes(),
+            *AccountPages(installation, self.limit).routes(),
             Route("/{path:path}", _behind),
             WebSocketRoute("/_stcore/stream", _echo),
         ]

@@ -146,14 +146,18 @@ def _at_the_end(head: AuditHead | None, position: int, link: str) -> list[str]:
 
 
 def _conditions(wanted: Wanted) -> list[Any]:
-    asked = (
-        (wanted.start, lambda: AuditEvent.happened_at >= wanted.start),
-        (wanted.end, lambda: AuditEvent.happened_at < wanted.end),
-        (wanted.user_id, lambda: AuditEvent.user_id == wanted.user_id),
-        (wanted.action, lambda: AuditEvent.action.startswith(wanted.action, autoescape=True)),
-        (wanted.target, lambda: AuditEvent.target == wanted.target),
-    )
-    return [condition() for value, condition in asked if value is not None]
+    asked: list[Any] = []
+    if wanted.start is not None:
+        asked.append(AuditEvent.happened_at >= wanted.start)
+    if wanted.end is not None:
+        asked.append(AuditEvent.happened_at < wanted.end)
+    if wanted.user_id is not None:
+        asked.append(AuditEvent.user_id == wanted.user_id)
+    if wanted.action is not None:
+        asked.append(AuditEvent.action.startswith(wanted.action, autoescape=True))
+    if wanted.target is not None:
+        asked.append(AuditEvent.target == wanted.target)
+    return asked
 
 
 def _cell(value: object) -> str:
