@@ -9,7 +9,7 @@ from api.schemas.problems import PlaceOfProblem, Problem
 
 DESCRIPTION: Final = """Everything that FactoryOps knows of a factory, for other systems and for scripts.
 
-Sign in with `POST /v1/auth/login` and send `Authorization: Bearer <access_token>`. All answers are of the factory signed in to;
+Sign in with `POST /v1/auth/login` and send `Authorization: Bearer <access_token>`; a program sends an API key instead. All answers are of the factory signed in to;
 what another factory has does not exist here (404).
 
 * Moments are RFC 3339 in UTC (`2026-02-19T10:30:00Z`); what you send may have any offset, but must have one.
@@ -34,6 +34,9 @@ _TAGS: Final = {
     "dead letters": "What machines sent that could not be taken.",
     "mqtt": "What a broker asks: who may sign in, and what a connection may do.",
     "audit": "Who changed what, when.",
+    "sessions": "One's own sign-ins.",
+    "second factor": "One's authenticator app.",
+    "API keys": "Keys with which programs work.",
 }
 _WORDS: Final = {
     "400": "The request cannot be read at all.",
@@ -41,6 +44,7 @@ _WORDS: Final = {
     "403": "Signed in, but not allowed to do this.",
     "404": "There is no such thing in this factory.",
     "409": "Not in the state that the thing is in now.",
+    "410": "The link was used, was withdrawn or is too old.",
     "413": "The body is too large.",
     "422": "Something in the request has to be corrected; `errors` says what.",
     "429": "Too many requests; Retry-After says when to go on.",

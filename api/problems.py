@@ -12,6 +12,9 @@ from starlette.exceptions import HTTPException
 
 from api.conversation import REQUEST_ID, request_id_of
 from api.schemas.problems import PlaceOfProblem, Problem
+from warehouse.access.own_password import ResetRefusedError
+from warehouse.access.people import InvitationRefusedError, NotAllowedError
+from warehouse.access.sign_in import AddressPausedError, SignInRefusedError
 from warehouse.errors import ConflictError, InvalidInputError, NotFoundError, RetryableError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -27,6 +30,11 @@ def translate_errors(app: FastAPI) -> None:
     app.add_exception_handler(ConflictError, _conflict)
     app.add_exception_handler(InvalidInputError, _invalid)
     app.add_exception_handler(RetryableError, _try_again)
+    app.add_exception_handler(NotAllowedError, _not_allowed)
+    app.add_exception_handler(SignInRefusedError, _not_signed_in)
+    app.add_exception_handler(AddressPausedError, _paused)
+    for over in (InvitationRefusedError, ResetRefusedError):
+        app.add_exception_handler(over, _over)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -86,6 +94,22 @@ def _try_again(request: Request, error: Exception) -> JSONResponse:
     log.warning("api_try_again", problem=str(error))
     detail = "The history cannot be reached right now; try again in a moment."
     return problem(request, 503, detail, {"Retry-After": str(TRY_AGAIN_AFTER_S)})
+
+
+def _not_allowed(request: Request, error: Exception) -> JSONResponse:
+    return problem(request, 403, str(error))
+
+
+def _not_signed_in(request: Request, error: Exception) -> JSONResponse:
+    return problem(request, 401, str(error), {"WWW-Authenticate": "Bearer"})
+
+
+def _paused(request: Request, error: Exception) -> JSONResponse:
+    return problem(request, 429, str(error), {"Retry-After": str(getattr(error, "retry_after_s", 60))})
+
+
+def _over(request: Request, error: Exception) -> JSONResponse:
+    return problem(request, 410, str(error))
 
 
 def _broken(request: Request, error: Exception) -> JSONResponse:

@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import func, select
 
-from api.dependencies import Inst, PageOf, Who, Worker
+from api.dependencies import IdempotencyKey, Inst, PageOf, Who, Worker
 from api.schemas.common import Page
 from api.schemas.reports import DeliveryOut, FileOut, Kind, ReportIn, ReportOut, SignatureOut, SignIn, VerificationOut
 from assets.reporting import logo
@@ -19,6 +19,7 @@ from assets.reporting.parameters import LONGEST_PERIOD, ReportOrder
 from assets.reporting.submit import submit
 from warehouse import reports
 from warehouse.errors import InvalidInputError
+from warehouse.idempotency import Asked, once
 from warehouse.installation import Installation
 from warehouse.models.work import Report
 from warehouse.objects import ObjectStore
@@ -33,8 +34,8 @@ MEDIA = {
 }  # fmt: skip
 
 
-@router.post("", operation_id="createReport", status_code=201)
-def create_report(asked: ReportIn, who: Worker, inst: Inst) -> ReportOut:
+@router.post("", operation_id="createReport", status_code=201, responses={409: {}})
+def create_report(asked: ReportIn, who: Worker, inst: Inst, key: IdempotencyKey = None) -> ReportOut:
     """Orders a report; it is made in the background. Follow it with GET."""
     _check_period(asked)
     wanted = reports.NewReport(
@@ -42,9 +43,15 @@ def create_report(asked: ReportIn, who: Worker, inst: Inst) -> ReportOut:
         title=asked.title, device_ids=asked.device_ids, language=asked.language, include_analytics=asked.include_analytics,
         analytics_job_id=asked.analytics_job_id,
     )  # fmt: skip
-    row = reports.order(inst.db, inst.clock, who.factory_id, who.user_id, wanted)
-    submit(inst.settings, row.id)
-    return _out(inst, row)
+
+    def start() -> str:
+        row = reports.order(inst.db, inst.clock, who.factory_id, who.user_id, wanted)
+        submit(inst.settings, row.id)
+        return row.id
+
+    request = Asked(who.factory_id, who.user_id, "report.order", key, asked.model_dump(mode="json"))
+    report_id, _ = once(inst.db, inst.clock, request, start)
+    return _out(inst, reports.find(inst.db, who.factory_id, report_id))
 
 
 @router.post("/preview", operation_id="previewReport", response_class=Response, responses={200: {"content": {"image/png": {}}}})
@@ -152,7 +159,7 @@ def sign_report(report_id: ReportId, asked: SignIn, who: Worker, inst: Inst) -> 
     return SignatureOut(**{name: getattr(signed, name) for name in SignatureOut.model_fields})
 
 
-@router.delete("/{report_id}", operation_id="deleteReport", status_code=204)
+@router.delete("/{report_id}", operation_id="deleteReport", status_code=204, responses={409: {}})
 def delete_report(report_id: ReportId, who: Worker, inst: Inst) -> None:
     """Deletes a pending or failed report; 409 for others."""
     try:

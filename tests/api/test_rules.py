@@ -29,6 +29,11 @@ def north(two_plants: TwoPlants) -> Asking:
     return Asking(two_plants, two_plants.north)
 
 
+@pytest.fixture
+def looking(seen_plants: TwoPlants) -> Asking:
+    return Asking(seen_plants, seen_plants.north)
+
+
 def hot(asking: Asking) -> int:
     return asking.plant.devices[asking.plant.hot]
 
@@ -119,3 +124,27 @@ def test_every_change_of_a_rule_is_in_the_audit_trail(north: Asking) -> None:
     assert [event.action for event in events] == ["rule.create", "rule.change", "rule.toggle", "rule.delete"]
     assert [(e.before or {}).get("severity") for e in events] == [None, "critical", None, "low"]
     assert {e.user_id for e in events} == {north.plant.person.user_id}
+
+
+def test_a_rule_is_tried_on_the_past_beside_its_present_version(looking: Asking) -> None:
+    rule = looking.ask("GET", "/rules")["data"][0]["id"]
+    past = {"since": "2026-01-05T07:00:00Z", "until": "2026-01-05T08:00:00Z"}
+    # The fixture's spindle rises from 70 to 84.75 °C within the hour, a quarter of a degree each minute.
+    tried = looking.ask("POST", f"/rules/{rule}/backtest", **past)
+    assert (tried["tried"]["alerts"], tried["present"]) == (3, None)
+    assert {episode["start"] for episode in tried["tried"]["episodes"]} == {"2026-01-05T07:41:00Z"}
+    cold = {"operator": "AND", "conditions": [{"parameter": "spindle_temp", "operator": "gt", "threshold": 90}]}
+    compared = looking.ask("POST", f"/rules/{rule}/backtest", **past, changed={"conditions": cold})
+    assert (compared["tried"]["alerts"], compared["only_tried"], compared["only_present"], compared["both"]) == (0, 0, 3, 0)
+    looking.ask("POST", f"/rules/{rule}/backtest", 422, since=past["until"], until=past["since"])
+    looking.ask("POST", "/rules/999/backtest", 404, **past)
+
+
+def test_what_looks_wrong_in_a_rule_is_said(looking: Asking) -> None:
+    rule = looking.ask("GET", "/rules")["data"][0]["id"]
+    assert isinstance(looking.ask("GET", f"/rules/{rule}/lint")["data"], list)
+    wrong = {**RULE, "conditions": {"parameter": "no_such", "operator": "gt", "threshold": 1}, "device_ids": [hot(looking)]}
+    assert [warned["kind"] for warned in looking.ask("POST", "/rules/lint", **wrong)["data"]] == ["unknown_parameter"]
+    theirs = Asking(looking.plants, looking.plants.south).ask("GET", "/rules")["data"][0]["id"]
+    looking.ask("GET", f"/rules/{theirs}/lint", 404)
+    looking.ask("POST", f"/rules/{theirs}/backtest", 404, since="2026-01-05T07:00:00Z", until="2026-01-05T08:00:00Z")
