@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.conditions import Combination, Comparison, Condition, Group, Operator
-from rules.parse import DEEPEST, MOST_COMPARISONS, condition_to_json, parse_condition, parse_schedule
+from rules.parse import DEEPEST, MOST_COMPARISONS, condition_to_json, definition_to_json, parse_condition, parse_definition, parse_schedule
 from rules.schedule import ALWAYS, DateRange, TimeWindow
+from tests.rules.kinds import KINDS, Kind
 from warehouse.errors import InvalidInputError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -183,3 +184,76 @@ def test_errors_of_schedules_name_the_place(kind: str, config: object, path: str
         parse_schedule(kind, config, BERLIN)
     assert refused.value.facts["path"] == path
     assert said in refused.value.message
+
+
+BAND = {"parameter": "temp", "operator": "between", "low": 1, "high": 5}
+MEAN = {**LEAF, "aggregate": "mean", "window_minutes": 5}
+USUAL = {"parameter": "temp", "operator": "outside", "deviations": 3, "weeks": 4}
+TEXT = {"parameter": "state", "operator": "eq", "text": "RUN"}
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "said"),
+    [
+        ({**BAND, "low": 7}, "$.high", "5 is below low 7"),
+        ({**BAND, "low": None}, "$.low", "must be a number, not null"),
+        ({**BAND, "threshold": 3}, "$.threshold", "not known here; allowed: parameter, operator, low, high"),
+        ({**LEAF, "low": 3, "high": 4}, "$.threshold", "not known here; allowed: parameter, operator, low, high"),
+        ({**BAND, "operator": "outside", "deadband": 3}, "$.deadband", "wider than half the range"),
+        ({**LEAF, "deadband": -1}, "$.deadband", "must be more than 0"),
+        ({**LEAF, "operator": "eq", "deadband": 1}, "$.deadband", "has no meaning for eq; allowed: gt"),
+        ({**LEAF, "for_minutes": 0}, "$.for_minutes", "must be more than 0 and at most 10080"),
+        ({**LEAF, "for_minutes": "5"}, "$.for_minutes", "must be a number, not a text"),
+        ({**group(LEAF), "for_minutes": -1}, "$.for_minutes", "must be more than 0"),
+        ({**LEAF, "repeat": 3}, "$.repeat", "must be an object, not a number; allowed: times, within_minutes"),
+        ({**LEAF, "repeat": {"times": 1, "within_minutes": 5}}, "$.repeat.times", "must be at least 2"),
+        ({**LEAF, "repeat": {"times": 2.5, "within_minutes": 5}}, "$.repeat.times", "whole number"),
+        ({**LEAF, "repeat": {"times": 2}}, "$.repeat.within_minutes", "must be a number, not null"),
+        ({**MEAN, "aggregate": "median"}, "$.aggregate", "'median' is worked out of nothing; allowed: mean, min, max, stddev, count, rate"),
+        ({**MEAN, "window_minutes": 241}, "$.window_minutes", "at most 240, not 241"),
+        ({**LEAF, "window_minutes": 5}, "$.aggregate", "None is worked out of nothing"),
+        ({**MEAN, "aggregate": "rate", "window_minutes": 0}, "$.window_minutes", "must be more than 0"),
+        ({"parameter": "a", "operator": "gt", "other_parameter": 3}, "$.other_parameter", "key of a parameter"),
+        ({"parameter": "a", "operator": "gt", "other_parameter": "a"}, "$.other_parameter", "the parameter itself"),
+        ({**USUAL, "weeks": 0}, "$.weeks", "must be at least 1 and at most 52, not 0"),
+        ({**USUAL, "deviations": 0}, "$.deviations", "must be more than 0"),
+        ({**USUAL, "operator": "eq"}, "$.operator", "cannot be asked of a baseline; allowed: gt"),
+        ({"missing": "", "for_minutes": 5}, "$.missing", "or '*' for the whole machine"),
+        ({"missing": "temp"}, "$.for_minutes", "must be a number, not null"),
+        ({**TEXT, "operator": "gt"}, "$.operator", "'gt' compares no texts; allowed: eq, neq"),
+        ({**TEXT, "text": 5}, "$.text", "must be a text"),
+        ({"at_least": 0, "condition": LEAF}, "$.at_least", "must be at least 1"),
+        ({"at_least": 2, "condition": 5}, "$.condition", "must be an object"),
+        (group({"at_least": 2, "condition": LEAF}), "$.conditions[0].at_least", "only the outermost condition"),
+        ({"operator": "NOT", "conditions": [LEAF, LEAF]}, "$.conditions", "exactly one condition for NOT"),
+    ],
+)
+def test_errors_of_each_kind_name_the_place(document: object, path: str, said: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        parse_condition(document)
+    assert refused.value.facts["path"] == path
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "said"),
+    [
+        ({"when": LEAF, "clear": {**LEAF, "operator": "?"}}, "$.clear.operator", "compares nothing"),
+        ({"when": {"at_least": 2, "condition": LEAF}, "clear": LEAF}, "$.clear", "must count machines (at_least) exactly when"),
+        ({"when": LEAF, "off_delay_minutes": -1}, "$.off_delay_minutes", "must be more than 0"),
+        ({"when": LEAF, "auto_resolve": "yes"}, "$.auto_resolve", "must be true or false, not a text"),
+        ({"when": LEAF, "then": 1}, "$.then", "allowed: when, clear, off_delay_minutes, auto_resolve"),
+    ],
+)
+def test_errors_of_definitions_name_the_place(document: object, path: str, said: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        parse_definition(document)
+    assert refused.value.facts["path"] == path
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_reads_back_as_itself(kind: Kind) -> None:
+    read = parse_definition(kind.document)
+    assert definition_to_json(read) == kind.document
+    assert parse_definition(json.loads(json.dumps(definition_to_json(read)))) == read

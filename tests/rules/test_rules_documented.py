@@ -6,9 +6,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rules.conditions import Combination, Comparison, Group, Operator
+from rules.conditions import WHOLE_DEVICE, Combination, Comparison, Group, Not, Operator
 from rules.notify.outbox import PAUSES_S, TRIES
-from rules.parse import DEEPEST, MOST_COMPARISONS, condition_to_json, parse_condition, parse_schedule
+from rules.parse import (
+    DEEPEST,
+    MOST_COMPARISONS,
+    condition_to_json,
+    definition_to_json,
+    parse_condition,
+    parse_definition,
+    parse_schedule,
+)
+from rules.store import shift_times
 from rules.truth import compiled
 from tests.helpers import REPOSITORY
 from tests.rules.timelines import Plant, rule
@@ -23,8 +32,38 @@ def test_every_example_is_read(kind: str, text: str) -> None:
     document = json.loads(text)
     if kind == "condition":
         assert condition_to_json(parse_condition(document)) == document
+    elif kind == "definition":
+        assert definition_to_json(parse_definition(document)) == document
     else:
-        parse_schedule(kind, document, ZoneInfo("Europe/Berlin"))
+        parse_schedule(kind, document, ZoneInfo("Europe/Berlin"), shifts=shift_times())
+
+
+@pytest.mark.parametrize(("kind", "text"), [example for example in EXAMPLES if example[0] in {"condition", "definition"}])
+def test_every_example_runs(kind: str, text: str) -> None:
+    """As a rule over a minute of its own parameters: low values, high values, silence."""
+    watched = rule(json.loads(text), devices=(1, 2, 3))
+    plant = Plant(watched)
+    names = sorted(watched.parameters - {WHOLE_DEVICE}) or ["anything"]
+    for at, value in ((0, -1000.0), (30, 1000.0), (60, 0.0)):
+        for device in (1, 2, 3):
+            plant.happened((at, dict.fromkeys(names, value)), device=device)
+    plant.silence_until(3600)
+    assert plant.memory.counts.evaluated == (9 * len(names) if watched.parameters != {WHOLE_DEVICE} else 0)
+
+
+def test_the_truth_table_of_not() -> None:
+    table = re.search(r"\| NOT \| \|\n\|[-|]+\|\n((?:\|.*\n){3})", PAGE)
+    assert table is not None
+    rows = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in table[1].splitlines()]
+    assert len(rows) == 3
+    for inner, result in rows:
+        leaf = Comparison({"true": "t", "false": "f", "unknown": "u"}[inner], Operator.GT, 0)
+        assert compiled(Not(leaf))({"t": 1.0, "f": -1.0}) is TRUTH[result]
+
+
+def test_the_shifts() -> None:
+    for name, (start, end) in shift_times().items():
+        assert re.search(rf"`{name}`\s{start:%H:%M}-{end:%H:%M}", PAGE)
 
 
 @pytest.mark.parametrize("operator", list(Combination))

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.schedule import ALWAYS, MIDNIGHT_AFTER, DateRange, TimeWindow, microseconds, moment_of
+from rules.parse_schedules import parse_schedule
+from rules.schedule import ALWAYS, MIDNIGHT_AFTER, DateRange, Schedule, TimeWindow, microseconds, moment_of
+from warehouse.errors import InvalidInputError
 
 BERLIN = ZoneInfo("Europe/Berlin")  # 2026: +1 h; +2 h from 29 March 01:00 UTC to 25 October 01:00 UTC
 SAIGON = ZoneInfo("Asia/Ho_Chi_Minh")  # +7 h, always
@@ -144,3 +146,65 @@ def test_away_from_clock_changes_a_window_is_what_the_wall_clock_says(
     else:
         expected = (clock >= start and today in allowed) or (clock < end and yesterday in allowed)
     assert TimeWindow(start, end, allowed, SAIGON).is_open(microseconds(moment)) is expected
+
+
+SHIFTS = {"early": (time(6), time(14)), "night": (time(22), time(6))}
+
+
+def opened(schedule: Schedule, *moments: str) -> list[bool]:
+    """Whether it applies at local times."""
+    return [schedule.is_open(at(moment)) for moment in moments]
+
+
+def test_several_windows_apply_when_one_of_them_does() -> None:
+    config = {"windows": [{"start_time": "06:00", "end_time": "08:00"}, {"start_time": "20:00", "end_time": "22:00", "days": [1]}]}
+    schedule = parse_schedule("time_window", config, BERLIN)
+    # 2026-01-05 is a Monday.
+    moments = ("2026-01-05 07:00", "2026-01-05 12:00", "2026-01-05 21:00", "2026-01-06 21:00", "2026-01-06 08:00")
+    assert opened(schedule, *moments) == [True, False, True, False, False]
+
+
+def test_a_named_shift_belongs_to_the_day_on_which_it_began() -> None:
+    schedule = parse_schedule("time_window", {"shift": "night", "days": [5]}, BERLIN, shifts=SHIFTS)
+    assert opened(schedule, "2026-01-09 21:59", "2026-01-09 22:00", "2026-01-10 05:59", "2026-01-10 06:00", "2026-01-10 23:00") == [
+        False, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_a_night_shift_over_a_change_of_time_lasts_from_clock_to_clock() -> None:
+    """Clocks go forward on 2026-03-29 and back on 2026-10-25, in Berlin at night: the shift lasts 7 and 9 hours."""
+    schedule = parse_schedule("time_window", {"shift": "night"}, BERLIN, shifts=SHIFTS)
+    for began, hours in (("2026-03-28 22:00", 7), ("2026-10-24 22:00", 9)):
+        start = at(began)
+        assert schedule.changes_at(start) == start + hours * 3_600_000_000
+
+
+def test_several_ranges_and_only_inside_their_windows() -> None:
+    config = {
+        "ranges": [{"end_date": "2026-01-05"}, {"start_date": "2026-02-01", "end_date": "2026-02-01"}],
+        "windows": [{"shift": "early"}],
+    }
+    schedule = parse_schedule("date_range", config, BERLIN, shifts=SHIFTS)
+    moments = ("2026-01-05 07:00", "2026-01-05 15:00", "2026-01-06 07:00", "2026-02-01 07:00", "2026-02-02 07:00")
+    assert opened(schedule, *moments) == [True, False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("schedule_type", "config", "path", "said"),
+    [
+        ("time_window", {"windows": []}, "$.schedule_config.windows", "must be a list of 1 to 50"),
+        ("time_window", {"windows": [{"start_time": "25:00"}]}, "$.schedule_config.windows[0].start_time", "no time of day"),
+        ("time_window", {"windows": [{}], "days": [1]}, "$.schedule_config.days", "allowed: windows"),
+        ("time_window", {"shift": "dusk"}, "$.schedule_config.shift", "no shift of this factory; allowed: early, night"),
+        ("time_window", {"shift": "early", "days": [8]}, "$.schedule_config.days[0]", "8 is no day"),
+        ("time_window", {"shift": "early", "start_time": "06:00"}, "$.schedule_config.start_time", "allowed: shift, days"),
+        ("date_range", {"ranges": [{}]}, "$.schedule_config.ranges[0]", "needs start_date"),
+        ("date_range", {"ranges": [], "windows": []}, "$.schedule_config.ranges", "must be a list"),
+        ("date_range", {"start_date": "2026-01-01", "windows": [{"shift": "x"}]}, "$.schedule_config.windows[0].shift", "no shift"),
+    ],
+)
+def test_invalid_schedules_of_several_parts_are_refused(schedule_type: str, config: object, path: str, said: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        parse_schedule(schedule_type, config, BERLIN, shifts=SHIFTS)
+    assert refused.value.facts["path"] == path
+    assert said in refused.value.message
