@@ -67,8 +67,12 @@ lint-types: setup ## only mypy
 lint-imports: setup ## only the order of the folders (import-linter)
 	@$(BIN)/lint-imports
 
+.PHONY: audit
+audit: setup ## ask whether a dependency has a known vulnerability (said aloud when that cannot be asked)
+	@$(BIN)/python scripts/audit_dependencies.py
+
 .PHONY: check
-check: lint test ## what CI runs: lint and every test (documentation is tested by tests/test_*documented.py)
+check: lint audit test ## what CI runs: lint and every test (documentation is tested by tests/test_*documented.py)
 
 .PHONY: bench
 bench: setup ## run every benchmark and print its figures as JSON (NAME=alert-latency runs one)
