@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 import api
@@ -20,9 +21,15 @@ from tests.alert_work import add_alert_work
 from tests.dashboards.conftest import Pages, words
 from tests.fixtures.two_plants import Plant, TwoPlants
 from warehouse import reports
+from warehouse.access.audit import Actor
 from warehouse.installation import Installation
+from warehouse.jobs import NewJob, order_job
+from warehouse.models.alerting import Rule
+from warehouse.models.people import User
 from warehouse.models.streams import DeadLetter
-from warehouse.tenancy import system_session
+from warehouse.models.work import AnalyticsJob
+from warehouse.objects import ObjectStore
+from warehouse.tenancy import system_session, tenant_session
 
 pytestmark = pytest.mark.slow
 
@@ -141,29 +148,69 @@ def _letter_of(inst: Installation, plant: Plant) -> int:
         return letter.id
 
 
-def filled(path: str, plant: Plant) -> str:
+ANALYSES: dict[int, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def _each_has_an_analysis(seen_plants: TwoPlants) -> None:
+    """A complete one of each factory, with a result that names it."""
+    if ANALYSES:
+        return
+    inst = seen_plants.installation
+    for plant in (seen_plants.north, seen_plants.south):
+        who, place = plant.person, f"anomalies/{plant.prefix}.json"
+        new = NewJob("anomaly", "standard", list(plant.devices.values()), inst.clock.now() - timedelta(days=1), inst.clock.now())
+        job = order_job(inst.db, inst.clock, Actor(who.factory_id, who.user_id), new)
+        ObjectStore(inst.settings).write(place, f'"{plant.prefix}"'.encode())
+        with tenant_session(inst.db, who.factory_id, write=True) as session:
+            row = session.get_one(AnalyticsJob, job.id)
+            row.status, row.result_url = "complete", place
+        ANALYSES[who.factory_id] = job.id
+
+
+@pytest.fixture
+def chief_of_north(seen_plants: TwoPlants) -> Iterator[None]:
+    """The person of North may see all that North has, while a test runs."""
+    inst, who = seen_plants.installation, seen_plants.north.person
+
+    def become(role: str) -> None:
+        with tenant_session(inst.db, who.factory_id, write=True) as session:
+            session.get_one(User, who.user_id).role = role
+
+    become("super_admin")
+    yield
+    become("admin")
+
+
+def rule_of(plants: TwoPlants, plant: Plant) -> int:
+    with tenant_session(plants.installation.db, plant.person.factory_id) as session:
+        return session.scalars(select(Rule.id).order_by(Rule.id)).first() or 0
+
+
+def filled(path: str, plant: Plant, plants: TwoPlants) -> str:
     """The path with ids of a plant in it; fails for a kind of id that this test does not know."""
     ids = {"device_id": plant.devices[plant.hot], "alert_id": plant.alerts[0], "report_id": report_of(plant), "kind": "json"}
     ids["schedule_id"] = SCHEDULES[plant.person.factory_id]
     ids["letter_id"] = LETTERS[plant.person.factory_id]
     ids |= ALERT_WORK[plant.person.factory_id]
+    ids |= {"job_id": ANALYSES[plant.person.factory_id], "rule_id": rule_of(plants, plant)}
     return re.sub(r"\{(\w+)\}", lambda match: str(ids[match[1]]), path)
 
 
-def test_every_endpoint_answers_its_own_factory_and_tells_another_nothing(seen_plants: TwoPlants) -> None:
+def test_every_endpoint_answers_its_own_factory_and_tells_another_nothing(seen_plants: TwoPlants, chief_of_north: None) -> None:
     client = TestClient(create_app(seen_plants.installation))
     client.cookies.set(SESSION_COOKIE, seen_plants.token(seen_plants.north))
-    query = {"parameter": "power", "start": "2026-01-05T07:00:00Z", "end": "2026-01-05T08:00:00Z", "resolved": "false"}
+    query = {"parameter": "power", "start": "2026-01-05T07:00:00Z", "end": "2026-01-05T08:00:00Z", "resolved": "false", "duration_s": "1"}
     paths = endpoints(seen_plants)
     assert len(paths) >= 8, paths
     for path in paths:
         if path in OPEN_TO_ALL:
             continue
-        own = client.get(filled(path, seen_plants.north), params=query)
+        own = client.get(filled(path, seen_plants.north, seen_plants), params=query)
         assert own.status_code == 200, (path, own.text)
         assert not FOREIGN.search(own.text), path
         if "{" in path:
-            foreign = client.get(filled(path, seen_plants.south), params=query)
+            foreign = client.get(filled(path, seen_plants.south, seen_plants), params=query)
             assert foreign.status_code == 404, path
             assert not FOREIGN.search(foreign.text), path
 
