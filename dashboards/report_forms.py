@@ -1,7 +1,7 @@
 """What people fill in on the page Reports: a new report with its first page beforehand, schedules, the logo."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from html import escape
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -97,8 +97,7 @@ def _own_dates(zone: str) -> tuple[datetime, datetime]:
     first = st.date_input("First day", today - timedelta(days=7), max_value=today, key="report-first-day")
     last = st.date_input("Last day", today - timedelta(days=1), max_value=today, key="report-last-day")
     midnight = lambda day: datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))  # noqa: E731  # one line, used twice
-    days = [day if isinstance(day, date) else today for day in (first, last)]
-    return midnight(days[0]), midnight(days[1] + timedelta(days=1))
+    return midnight(first), midnight(last + timedelta(days=1))
 
 
 def _whole_days(days: int) -> tuple[datetime, datetime]:
