@@ -143,7 +143,7 @@ class Outage:
     def _add_rule(self) -> None:
         conditions = {"parameter": "power", "operator": "gt", "threshold": -1}
         with system_session(self._plant.db, "set up a benchmark", write=True) as session:
-            session.add(Rule(factory_id=1, name="Always", scope="global", severity="high", conditions=conditions, cooldown_minutes=1))
+            session.add(Rule(factory_id=1, name="Always", scope="global", severity="high", conditions=conditions, cooldown_minutes=0.2))
 
     def _count(self, column: Any) -> int:
         with system_session(self._plant.db, "count in a benchmark") as session:

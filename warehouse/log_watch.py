@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import PoolProxiedConnection
 
 from warehouse.db import Database
+from warehouse.errors import RetryableError
 
 _DATA_VERSION: Final = "PRAGMA data_version"
 _HEAD: Final = "SELECT max(position) FROM landing_batches"
@@ -14,11 +15,13 @@ class LogWatch:
     """A connection of its own that only watches. Use it from one thread at a time, and close it.
 
     SQLite: `PRAGMA data_version`, 5 us, changes when another connection commits anything. PostgreSQL: the highest position of the
-    landing log, 0.1 ms; positions become visible in their own order, so none is missed.
+    landing log, 0.1 ms; positions become visible in their own order, so none is missed. Both questions raise RetryableError when the
+    database went away; then close it and make another one.
     """
 
     def __init__(self, db: Database) -> None:
         self._is_sqlite = db.is_sqlite
+        self._driver_error = db.engine.dialect.loaded_dbapi.Error
         self._connection: PoolProxiedConnection = db.engine.raw_connection()
         self._cursor: Any = self._connection.cursor()
         if not db.is_sqlite:
@@ -45,5 +48,9 @@ class LogWatch:
         self._connection.invalidate()
 
     def _asked(self, question: str) -> tuple[object, ...]:
-        self._cursor.execute(question)
-        return tuple(self._cursor.fetchall()[0])
+        try:
+            self._cursor.execute(question)
+            return tuple(self._cursor.fetchall()[0])
+        except self._driver_error as away:
+            # The driver's own error would pass by everybody who waits for a database that is away.
+            raise RetryableError(f"the landing log cannot be watched now: {away}") from away

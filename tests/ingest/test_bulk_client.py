@@ -84,7 +84,7 @@ PROPERTIES = [b"", b"\x26\x00\x01a\x00\x01b", b"\x26\x00\x01a\x00\xc8" + b"b" * 
 
 
 @given(messages=MESSAGES, cuts=st.lists(st.integers(1, 200), max_size=20), properties=st.sampled_from([None, *PROPERTIES]))
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_messages_arrive_complete_and_in_order_however_they_are_cut(
     messages: list[Seen], cuts: list[int], properties: bytes | None
 ) -> None:

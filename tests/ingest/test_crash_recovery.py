@@ -28,9 +28,9 @@ def publisher(machine: Callable[..., Machine], plant: Plant) -> list[Machine]:
 def test_nothing_is_lost_and_nothing_is_there_twice(plant: Plant, publisher: list[Machine]) -> None:
     start = datetime.now(UTC).timestamp() - MESSAGES / 1000
     with processes(plant, INGESTER, LOADER) as running:
-        wait_until((plant.settings.home / "lake.made").exists, 30, "the loader has made the lake")
+        wait_until((plant.settings.home / "lake.made").exists, 60, "the loader has made the lake")
         # The broker keeps nothing for an ingester that never was there.
-        wait_until(lambda: is_subscribed(plant), 30, "the ingester is connected")
+        wait_until(lambda: is_subscribed(plant), 60, "the ingester is connected")
         threads = [_publish(sender, index, start) for index, sender in enumerate(publisher)]
         with killing(running, (0.8, 2.0)):
             for thread in threads:

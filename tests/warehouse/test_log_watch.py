@@ -7,6 +7,7 @@ import pytest
 
 from warehouse import landing
 from warehouse.db import Database
+from warehouse.errors import RetryableError
 from warehouse.log_watch import LogWatch
 from warehouse.models.people import Factory
 from warehouse.readings import empty_readings
@@ -55,3 +56,17 @@ def test_a_look_takes_less_than_half_a_millisecond(database: Database) -> None:
         assert min(rounds) < 0.0005
     finally:
         watch.close()
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_database_that_goes_away_is_said_in_our_own_words(postgresql_database: Database) -> None:
+    """Whoever waits for a database that is away knows our errors and SQLAlchemy's, not the driver's."""
+    watch = LogWatch(postgresql_database)
+    watch.changed()
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
+    with postgresql_database.engine.connect() as connection:
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+    with pytest.raises(RetryableError, match="cannot be watched"):
+        watch.changed()
+    watch.close()
