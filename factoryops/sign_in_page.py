@@ -30,6 +30,7 @@ from warehouse.access.sign_in import (
     sign_in,
 )
 from warehouse.installation import Installation
+from warehouse.settings import Settings
 
 REFUSED: Final = "Factory, e-mail or password is not right. After 5 wrong tries an account pauses for a minute, then longer."
 FOREIGN: Final = "That form came from another site. Please sign in here."
@@ -173,12 +174,20 @@ class SignInPage:
             focus_password="autofocus" if email else "",
             hours=f"{hours:g} h",
             version=escape(product_version()),
+            oidc=_provider_button(self.installation.settings),
         )
         return HTMLResponse(page, status, headers=PLAIN_PAGE)
 
 
 def _too_large() -> Response:
     return PlainTextResponse("This form is too large.", 413)
+
+
+def _provider_button(settings: Settings) -> str:
+    if not settings.oidc_issuer:
+        return ""
+    label = f"Sign in with {escape(settings.oidc_label)}"
+    return f'<span class="or">or</span><button class="two" formaction="/session/oidc/start" formnovalidate>{label}</button>'
 
 
 def _options(choices: Sequence[FactoryChoice], chosen: str) -> str:

@@ -21,6 +21,7 @@ from factoryops.account_pages import AccountPages
 from factoryops.guard import SessionCache, SessionGuard
 from factoryops.headers import SecurityHeaders
 from factoryops.health import SystemRoutes
+from factoryops.oidc_pages import OidcPages
 from factoryops.page_shell import PageShell
 from factoryops.sign_in_page import SignInPage
 from warehouse.access.limits import RateLimit
@@ -40,6 +41,7 @@ def create_app(installation: Installation) -> ASGIApp:
         routes=[
             *SignInPage(installation, sessions, limit).routes(),
             *AccountPages(installation, limit).routes(),
+            *OidcPages(installation, limit).routes(),
             *SystemRoutes(installation).routes(),
             Route("/assets/app.css", _stylesheet, methods=["GET"]),
             Mount("/assets", StaticFiles(directory=STATIC)),
