@@ -27,9 +27,10 @@ from rules.conditions import (
     leaves,
     parameters,
 )
+from rules.keeping import KeptRule
 from rules.parse import parse_definition
 from warehouse.db import Database
-from warehouse.errors import InvalidInputError
+from warehouse.errors import InvalidInputError, LakeBusyError
 from warehouse.lake import Lake
 from warehouse.models.alerting import Rule, RuleDevice
 from warehouse.models.devices import Device, DeviceParameter
@@ -79,6 +80,15 @@ def lint(db: Database, lake: Lake, factory_id: int, rule: Rule, device_ids: Iter
         units = _units(session, watched)
         others = _others(session, rule.id, watched)
     return warnings(condition, Known(units, _seen(lake, factory_id, parameters(condition), watched, now), others))
+
+
+def saved_warnings(db: Database, lake: Lake, factory_id: int, kept: KeptRule, now: datetime) -> list[str]:
+    """What to tell whoever saved a rule. A lake that is away does not stop them: then it says that history was not asked."""
+    try:
+        found = lint(db, lake, factory_id, kept.rule, kept.device_ids, now)
+    except LakeBusyError as away:
+        return [f"the rule is saved but was not compared with the last 30 days: {away.message}"]
+    return [warned.message for warned in found]
 
 
 def warnings(condition: Condition, known: Known) -> list[Warned]:

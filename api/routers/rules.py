@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from api.dependencies import Acting, Inst, PageOf, Who, needs
 from api.schemas.common import Done, Page
-from api.schemas.rules import RuleChange, RuleIn, RuleOut, Scope
+from api.schemas.rules import RuleChange, RuleIn, RuleOut, RuleSaved, Scope
 from rules.keeping import KeptRule, RuleFilter, add_rule, change_rule, delete_rule, find_rule, list_rules, toggle_rule
+from rules.lint import saved_warnings
 
 router = APIRouter(prefix="/rules", tags=["rules"])
 RuleId = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -30,9 +31,9 @@ def list_all(
 
 
 @router.post("", operation_id="createRule", status_code=201, dependencies=FOR_MAKERS)
-def create_rule(body: RuleIn, inst: Inst, actor: Acting) -> RuleOut:
+def create_rule(body: RuleIn, inst: Inst, actor: Acting) -> RuleSaved:
     """Makes a rule; it is evaluated from the next second on."""
-    return _out(add_rule(inst.db, inst.clock, actor, body.model_dump(exclude={"device_ids"}), body.device_ids))
+    return _saved(inst, actor.factory_id, add_rule(inst.db, inst.clock, actor, body.model_dump(exclude={"device_ids"}), body.device_ids))
 
 
 @router.get("/{rule_id}", operation_id="getRule")
@@ -42,10 +43,10 @@ def get_rule(rule_id: RuleId, who: Who, inst: Inst) -> RuleOut:
 
 
 @router.patch("/{rule_id}", operation_id="updateRule", dependencies=FOR_MAKERS)
-def update_rule(rule_id: RuleId, body: RuleChange, inst: Inst, actor: Acting) -> RuleOut:
+def update_rule(rule_id: RuleId, body: RuleChange, inst: Inst, actor: Acting) -> RuleSaved:
     """Changes a rule; what is not given stays."""
     fields = body.model_dump(exclude={"device_ids"}, exclude_none=True)
-    return _out(change_rule(inst.db, inst.clock, actor, rule_id, fields, body.device_ids))
+    return _saved(inst, actor.factory_id, change_rule(inst.db, inst.clock, actor, rule_id, fields, body.device_ids))
 
 
 @router.delete("/{rule_id}", operation_id="deleteRule", dependencies=FOR_MAKERS)
@@ -64,3 +65,8 @@ def switch_rule(rule_id: RuleId, inst: Inst, actor: Acting) -> RuleOut:
 def _out(kept: KeptRule) -> RuleOut:
     own = {name: getattr(kept.rule, name) for name in RuleOut.model_fields if name != "device_ids"}
     return RuleOut(**own, device_ids=kept.device_ids)
+
+
+def _saved(inst: Inst, factory_id: int, kept: KeptRule) -> RuleSaved:
+    warnings = saved_warnings(inst.db, inst.lake, factory_id, kept, inst.clock.now())
+    return RuleSaved(**_out(kept).model_dump(), warnings=warnings)

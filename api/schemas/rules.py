@@ -101,3 +101,11 @@ class RuleOut(Schema):
     created_by: int | None
     created_at: Moment
     updated_at: Moment
+
+
+class RuleSaved(RuleOut):
+    """A rule as it was saved."""
+
+    warnings: list[str]
+    """What its author probably did not mean: unknown parameters, limits that the last 30 days never or always crossed, units,
+    contradictions, rules that overlap. It is saved nevertheless."""

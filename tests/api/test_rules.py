@@ -42,6 +42,7 @@ def test_a_rule_is_made_as_the_specification_writes_it_and_evaluated(north: Aski
     made = north.ask("POST", "/rules", 201, **RULE, device_ids=[hot(north)])
     assert {name: made[name] for name in RULE} == RULE
     assert (made["device_ids"], made["is_active"], made["created_by"]) == ([hot(north)], True, north.plant.person.user_id)
+    assert made.pop("warnings") == ["rule 'NOR overheat' has the same condition"]
     assert north.ask("GET", f"/rules/{made['id']}") == made
     store, inst = RuleStore(), north.plants.installation
     with system_session(inst.db, "test") as session:
@@ -57,7 +58,17 @@ def test_rules_are_filtered_and_paged(north: Asking) -> None:
     assert [rule["id"] for rule in north.ask("GET", "/rules", device_id=hot(north))["data"]] == [made["id"]]
     assert north.ask("GET", "/rules", scope="global")["total"] == 1
     assert north.ask("GET", "/rules", is_active=False)["total"] == 0
+    assert made.pop("warnings") == ["rule 'NOR overheat' has the same condition"]
     assert north.ask("GET", "/rules", per_page=1, page=2)["data"] == [made]
+
+
+def test_saving_warns_of_what_was_probably_not_meant(north: Asking) -> None:
+    wrong = {"parameter": "no_such_thing", "operator": "gt", "threshold": 80}
+    made = north.ask("POST", "/rules", 201, **{**RULE, "conditions": wrong}, device_ids=[hot(north)])
+    assert made["warnings"] == ["no machine of this rule has a parameter 'no_such_thing': the condition stays unknown"]
+    never = {"operator": "AND", "conditions": [wrong, {**wrong, "operator": "lt"}]}
+    changed = north.ask("PATCH", f"/rules/{made['id']}", conditions=never)
+    assert "cannot hold at once" in changed["warnings"][-1]
 
 
 def test_only_what_is_given_changes(north: Asking) -> None:
