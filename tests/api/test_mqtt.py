@@ -156,15 +156,18 @@ def test_without_a_secret_in_the_settings_everybody_is_told_no(two_plants: TwoPl
     assert (answer.status_code, answer.json()["result"]) == (200, "deny")
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"nonsense", b"[]", b"{}", b'{"username":1,"password":2}', b"\xff", b"[" * 50_000, b'{"a":"' + b"x" * 70_000 + b'"}']
-)
-def test_a_question_in_another_form_is_answered_no_and_not_with_an_error(installation: Installation, body: bytes) -> None:
+OTHER_FORMS = [
+    b"", b"nonsense", b"[]", b"{}", b'{"username":1,"password":2}', b"\xff", b"[" * 50_000, b'{"a":"' + b"x" * 70_000 + b'"}',
+]  # fmt: skip
+
+
+def test_a_question_in_another_form_is_answered_no_and_not_with_an_error(installation: Installation) -> None:
     """EMQX would take an error for "ask the next", which may allow."""
     client = TestClient(create_app(installation))
     for path in ("authenticate", "authorize"):
-        answer = client.post(f"/v1/mqtt/{path}", content=body, headers={"authorization": f"Bearer {SECRET}"})
-        assert (answer.status_code, answer.json()["result"]) == (200, "deny")
+        for body in OTHER_FORMS:
+            answer = client.post(f"/v1/mqtt/{path}", content=body, headers={"authorization": f"Bearer {SECRET}"})
+            assert (answer.status_code, answer.json()["result"]) == (200, "deny"), (path, body[:40])
 
 
 def test_our_configuration_asks_for_what_we_read_and_denies_without_an_answer() -> None:
