@@ -27,8 +27,9 @@ from warehouse.disk import disk_problem
 from warehouse.errors import BackfilledError, LakeBusyError, LeaseLostError
 from warehouse.heartbeat import Heartbeat
 from warehouse.housekeeping import trim_some
-from warehouse.lake import BACKFILL, Lake
+from warehouse.lake import Lake
 from warehouse.models.devices import LatestValue
+from warehouse.progress import BACKFILL
 from warehouse.readings import KEY, WATERMARKS, DeduplicationState, deduplicate, learn, unknown
 from warehouse.settings import Settings
 from warehouse.sole import SoleProcess

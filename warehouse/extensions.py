@@ -1,9 +1,11 @@
-"""Where DuckDB's extensions are: in wheels, so that nothing is downloaded at run time."""
+"""Where DuckDB's extensions are (in wheels, so that nothing is downloaded at run time), and what the one for S3 must be told."""
 
 import importlib.util
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from warehouse.errors import LakeBusyError
+from warehouse.settings import Settings
 
 
 def extension_file(name: str) -> Path:
@@ -13,3 +15,14 @@ def extension_file(name: str) -> Path:
         message = f"the package duckdb-extension-{name.replace('_', '-')} is not installed; run `make setup`"
         raise LakeBusyError(message, extension=name)
     return next(Path(found.origin).parent.glob(f"extensions/*/{name}.duckdb_extension"))
+
+
+def s3_secret(settings: Settings) -> str:
+    """The statement that tells DuckDB how to reach the bucket."""
+    facts = {"KEY_ID": settings.s3_access_key_id, "SECRET": settings.s3_secret_access_key.get_secret_value(), "REGION": settings.s3_region}
+    where = urlsplit(settings.s3_endpoint_url)
+    if where.netloc:
+        # Stores of one's own seldom have a host name for each bucket.
+        facts |= {"ENDPOINT": where.netloc, "URL_STYLE": "path", "USE_SSL": str(where.scheme != "http").lower()}
+    told = ", ".join(f"{name} '{value.replace(chr(39), chr(39) * 2)}'" for name, value in facts.items())
+    return f"CREATE SECRET lake_files (TYPE s3, {told})"

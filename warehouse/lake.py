@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import duckdb
 import polars as pl
@@ -19,10 +18,11 @@ from filelock import FileLock, Timeout
 from polars import selectors
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from warehouse.errors import BackfilledError, LakeBusyError, LeaseLostError, TenancyError
-from warehouse.extensions import extension_file
+from warehouse.errors import LakeBusyError, TenancyError
+from warehouse.extensions import extension_file, s3_secret
 from warehouse.lake_upgrade import upgrade_tables
 from warehouse.marks import add_marks, marks_of
+from warehouse.progress import position_of, require_positions
 from warehouse.readings import KEY, READINGS, UTC_TIME
 from warehouse.settings import Settings
 from warehouse.tables import LAKE, LOADER_PROGRESS, READABLE, SHAPES, TELEMETRY
@@ -32,8 +32,6 @@ READ_RETRY_S: Final = 5
 # Fewer rows than this go into the catalog instead of a tiny file of their own; the maintenance job writes them out.
 INLINE_ROWS: Final = 200
 MARKER: Final = ".factoryops-lake"
-BACKFILL: Final = "backfill"
-"""The shard under which history files count their transactions: whoever remembers what the lake holds must forget it when one came."""
 _AWAY: Final = (
     duckdb.IOException,
     duckdb.TransactionException,
@@ -53,7 +51,7 @@ class Lake:
         self._catalog_path = settings.catalog_path
         self._files = settings.lake_files
         self._embedded = not settings.lake_catalog_url
-        self._secret = _s3_secret(settings) if self._files.startswith("s3://") else ""
+        self._secret = s3_secret(settings) if self._files.startswith("s3://") else ""
         self._options: dict[str, str | int] = {"threads": threads, "memory_limit": memory_limit}
         self._lock_path = settings.home / "lake.lock"
         self._made = settings.home / "lake.made"
@@ -129,7 +127,7 @@ class Lake:
         stored, marks = accepted.select(READINGS.names()[:-1]).with_columns(accepted.select(delay_ms)), marks_of(accepted)
         with self.writer() as cursor:
             if loader is not None and after is not None:
-                _require_positions(cursor, loader[0], after, backfills)
+                require_positions(cursor, loader[0], after, backfills)
             if accepted.height:
                 cursor.register("incoming", stored.to_arrow())
                 cursor.execute(f"INSERT INTO {LAKE}.{TELEMETRY} SELECT * FROM incoming")
@@ -141,7 +139,7 @@ class Lake:
     def loader_position(self, shard: str) -> int:
         """How far the loader of `shard` has come in the landing log; 0 when it never ran."""
         with self.cursor() as cursor:
-            return _position(cursor, shard)
+            return position_of(cursor, shard)
 
     def existing_keys(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Which of these (device_id, parameter, ts) the lake holds already."""
@@ -340,29 +338,3 @@ class LakeReader:
             found = cursor.execute(self._bound(sql), parameters).pl()
         # DuckDB names the zone Etc/UTC, everybody else calls it UTC.
         return found.with_columns(selectors.datetime(time_zone="*").dt.convert_time_zone("UTC"))
-
-
-def _s3_secret(settings: Settings) -> str:
-    """The statement that tells DuckDB how to reach the bucket."""
-    facts = {"KEY_ID": settings.s3_access_key_id, "SECRET": settings.s3_secret_access_key.get_secret_value(), "REGION": settings.s3_region}
-    where = urlsplit(settings.s3_endpoint_url)
-    if where.netloc:
-        # Stores of one's own seldom have a host name for each bucket.
-        facts |= {"ENDPOINT": where.netloc, "URL_STYLE": "path", "USE_SSL": str(where.scheme != "http").lower()}
-    told = ", ".join(f"{name} '{value.replace(chr(39), chr(39) * 2)}'" for name, value in facts.items())
-    return f"CREATE SECRET lake_files (TYPE s3, {told})"
-
-
-def _position(cursor: duckdb.DuckDBPyConnection, shard: str) -> int:
-    found = cursor.execute(f"SELECT max(position) FROM {LAKE}.{LOADER_PROGRESS} WHERE shard = ?", [shard]).fetchall()
-    return int(found[0][0] or 0)
-
-
-def _require_positions(cursor: duckdb.DuckDBPyConnection, shard: str, expected: int, backfills: int | None) -> None:
-    found = dict(cursor.execute(f"SELECT shard, max(position) FROM {LAKE}.{LOADER_PROGRESS} GROUP BY shard").fetchall())
-    position = int(found.get(shard) or 0)
-    if position != expected:
-        message = f"the loader's cursor of shard {shard} stands at {position} and not at {expected}: another loader moved it"
-        raise LeaseLostError(message, shard=shard, expected_position=expected)
-    if backfills is not None and int(found.get(BACKFILL) or 0) != backfills:
-        raise BackfilledError("a history file was added to the lake meanwhile: look again for what is there already")

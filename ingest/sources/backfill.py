@@ -27,8 +27,9 @@ from ingest.sources.judged import AHEAD, JudgedFile, Limits
 from warehouse import latest
 from warehouse.db import Database
 from warehouse.installation import Installation
-from warehouse.lake import BACKFILL, Lake
+from warehouse.lake import Lake
 from warehouse.models.devices import Device, DeviceParameter
+from warehouse.progress import BACKFILL
 from warehouse.readings import KEY
 from warehouse.retention import retention
 from warehouse.rollups import raw_kept_from

@@ -16,7 +16,8 @@ from warehouse import landing, latest
 from warehouse.clock import ManualClock
 from warehouse.errors import BackfilledError
 from warehouse.installation import Installation
-from warehouse.lake import BACKFILL, Lake
+from warehouse.lake import Lake
+from warehouse.progress import BACKFILL
 from warehouse.retention import set_retention
 from warehouse.rollups import all_marks
 from warehouse.tenancy import system_session
