@@ -97,6 +97,9 @@ def needs(permission: str) -> Callable[[Identity], Identity]:
     return check
 
 
+Reporter = Annotated[Identity, Depends(needs("generate_reports"))]
+
+
 def super_admin(who: Who) -> Identity:
     """Somebody who runs the factory's accounts. 403 for others."""
     if who.role != "super_admin":

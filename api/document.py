@@ -9,8 +9,8 @@ from api.schemas.problems import PlaceOfProblem, Problem
 
 DESCRIPTION: Final = """Everything that FactoryOps knows of a factory, for other systems and for scripts.
 
-Sign in with `POST /v1/auth/login` and send `Authorization: Bearer <access_token>`; a program sends an API key instead. All answers are of the factory signed in to;
-what another factory has does not exist here (404).
+Sign in with `POST /v1/auth/login` and send `Authorization: Bearer <access_token>`; a program sends an API key instead. All answers
+are of the factory signed in to; what another factory has does not exist here (404).
 
 * Moments are RFC 3339 in UTC (`2026-02-19T10:30:00Z`); what you send may have any offset, but must have one.
 * Lists are paged with `page` (from 1) and `per_page` (at most 100), and answer `data`, `total`, `page`, `per_page`; their order is stable.

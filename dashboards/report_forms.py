@@ -143,7 +143,7 @@ def scheduling() -> None:
     who, inst = session.identity(), resources.installation()
     for row in schedules.schedules(inst, who.factory_id):
         _schedule(row)
-    if who.may_work:
+    if who.may("generate_reports"):
         _new_schedule()
 
 
@@ -156,7 +156,7 @@ def _schedule(row: ReportSchedule) -> None:
         f"{escape(', '.join(FORMATS.get(kind, kind) for kind in row.formats))}, {escape(LANGUAGES.get(row.language, row.language))}, "
         f"to {escape(', '.join(row.recipients))}</small>"
     )
-    if not who.may_work:
+    if not who.may("generate_reports"):
         return
     pause, delete = st.columns(2)
     word, icon = ("Pause", ":material/pause:") if row.is_active else ("Resume", ":material/play_arrow:")
@@ -205,11 +205,11 @@ def logo_of_factory() -> None:
     found = logo.logo_of(inst.settings, who.factory_id)
     if found is not None:
         st.image(found, width=160)
-        if who.may_work and st.button("Remove the logo", icon=":material/delete:"):
+        if who.may("generate_reports") and st.button("Remove the logo", icon=":material/delete:"):
             attempt(lambda: logo.remove_logo(inst, who.factory_id, who.user_id), "The logo was removed.")
-    elif not who.may_work:
+    elif not who.may("generate_reports"):
         ui.draw("<p>This factory has no logo yet.</p>")
-    if not who.may_work:
+    if not who.may("generate_reports"):
         return
     with st.form("logo", border=False, clear_on_submit=True):
         uploaded = st.file_uploader("PNG or JPEG", type=["png", "jpg", "jpeg"], key="logo-file")

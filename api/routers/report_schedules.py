@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from api.dependencies import Inst, Who, Worker
+from api.dependencies import Inst, Reporter, Who
 from api.schemas.reports import ScheduleOut, ScheduleSwitch
 from assets.reporting import schedules
 from assets.reporting.parameters import ScheduleOrder
@@ -21,7 +21,7 @@ def list_schedules(who: Who, inst: Inst) -> list[ScheduleOut]:
 
 
 @router.post("", operation_id="createReportSchedule", status_code=201)
-def create_schedule(asked: ScheduleOrder, who: Worker, inst: Inst) -> ScheduleOut:
+def create_schedule(asked: ScheduleOrder, who: Reporter, inst: Inst) -> ScheduleOut:
     """A new schedule; its times are on the factory's clock."""
     return _out(schedules.add_schedule(inst, who.factory_id, who.user_id, asked))
 
@@ -33,13 +33,13 @@ def get_schedule(schedule_id: ScheduleId, who: Who, inst: Inst) -> ScheduleOut:
 
 
 @router.patch("/{schedule_id}", operation_id="switchReportSchedule")
-def switch_schedule(schedule_id: ScheduleId, asked: ScheduleSwitch, who: Worker, inst: Inst) -> ScheduleOut:
+def switch_schedule(schedule_id: ScheduleId, asked: ScheduleSwitch, who: Reporter, inst: Inst) -> ScheduleOut:
     """Pauses a schedule, or lets it go on from now."""
     return _out(schedules.switch_schedule(inst, who.factory_id, schedule_id, who.user_id, is_active=asked.is_active))
 
 
 @router.delete("/{schedule_id}", operation_id="deleteReportSchedule", status_code=204)
-def delete_schedule(schedule_id: ScheduleId, who: Worker, inst: Inst) -> None:
+def delete_schedule(schedule_id: ScheduleId, who: Reporter, inst: Inst) -> None:
     """Deletes a schedule; its reports stay."""
     schedules.remove_schedule(inst, who.factory_id, schedule_id, who.user_id)
 

@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import func, select
 
-from api.dependencies import IdempotencyKey, Inst, PageOf, Who, Worker
+from api.dependencies import IdempotencyKey, Inst, PageOf, Reporter, Who, Worker
 from api.schemas.common import Page
 from api.schemas.reports import DeliveryOut, FileOut, Kind, ReportIn, ReportOut, SignatureOut, SignIn, VerificationOut
 from assets.reporting import logo
@@ -35,7 +35,7 @@ MEDIA = {
 
 
 @router.post("", operation_id="createReport", status_code=201, responses={409: {}})
-def create_report(asked: ReportIn, who: Worker, inst: Inst, key: IdempotencyKey = None) -> ReportOut:
+def create_report(asked: ReportIn, who: Reporter, inst: Inst, key: IdempotencyKey = None) -> ReportOut:
     """Orders a report; it is made in the background. Follow it with GET."""
     _check_period(asked)
     wanted = reports.NewReport(
@@ -55,7 +55,7 @@ def create_report(asked: ReportIn, who: Worker, inst: Inst, key: IdempotencyKey 
 
 
 @router.post("/preview", operation_id="previewReport", response_class=Response, responses={200: {"content": {"image/png": {}}}})
-def preview_report(asked: ReportIn, who: Worker, inst: Inst) -> Response:
+def preview_report(asked: ReportIn, who: Reporter, inst: Inst) -> Response:
     """The first page of the report that this order would give, as PNG. Nothing is stored."""
     _check_period(asked)
     if asked.device_ids:
@@ -70,14 +70,14 @@ def preview_report(asked: ReportIn, who: Worker, inst: Inst) -> Response:
 
 
 @router.put("/logo", operation_id="setReportLogo", status_code=204)
-async def set_report_logo(request: Request, who: Worker, inst: Inst) -> None:
+async def set_report_logo(request: Request, who: Reporter, inst: Inst) -> None:
     """The PNG or JPEG in the body stands on the cover of the factory's reports from now on; at most 4 MiB."""
     content = await _body(request, logo.LARGEST_BYTES)
     await run_in_threadpool(logo.set_logo, inst, who.factory_id, who.user_id, content)
 
 
 @router.delete("/logo", operation_id="removeReportLogo", status_code=204)
-def remove_report_logo(who: Worker, inst: Inst) -> None:
+def remove_report_logo(who: Reporter, inst: Inst) -> None:
     """Our own mark stands on the cover again."""
     logo.remove_logo(inst, who.factory_id, who.user_id)
 
@@ -160,7 +160,7 @@ def sign_report(report_id: ReportId, asked: SignIn, who: Worker, inst: Inst) -> 
 
 
 @router.delete("/{report_id}", operation_id="deleteReport", status_code=204, responses={409: {}})
-def delete_report(report_id: ReportId, who: Worker, inst: Inst) -> None:
+def delete_report(report_id: ReportId, who: Reporter, inst: Inst) -> None:
     """Deletes a pending or failed report; 409 for others."""
     try:
         reports.delete(inst.db, inst.clock, who.factory_id, report_id, who.user_id)

@@ -46,7 +46,11 @@ def one(row: Report) -> None:
     if row.status == "failed":
         ui.draw(ui.state_panel("error small", "high", "The report could not be made", row.error_message or "No reason was written."))
         sent(row)
-    if row.status in {"pending", "failed"} and who.may_work and st.button("Delete", key=f"delete-{row.id}", icon=":material/delete:"):
+    if (
+        row.status in {"pending", "failed"}
+        and who.may("generate_reports")
+        and st.button("Delete", key=f"delete-{row.id}", icon=":material/delete:")
+    ):
         attempt(lambda: reports.delete(inst.db, inst.clock, who.factory_id, row.id, who.user_id), "Deleted.")
     if row.status != "complete" or row.file_url is None:
         return
@@ -131,7 +135,7 @@ with main, st.container(key="card-reports"):
     ui.draw(ui.section(f"Reports of {session.identity().factory_name}"))
     listing()
 with side:
-    if session.identity().may_work:
+    if session.identity().may("generate_reports"):
         with st.container(key="card-new-report"):
             ui.draw(ui.section("New report"))
             new_report()

@@ -106,7 +106,15 @@ def _fill(installation: Installation, names: tuple[str, ...], *, with_data: bool
         session.add(Factory(id=1, name='Nhà máy "Đông Á" 工厂', slug="donga", timezone="Asia/Ho_Chi_Minh"))
         session.flush()
         session.add(
-            User(id=7, factory_id=1, email="linh@donga.example", name="Linh Trần", hashed_password=hash_password(PASSWORD), role="admin")
+            User(
+                id=7,
+                factory_id=1,
+                email="linh@donga.example",
+                name="Linh Trần",
+                hashed_password=hash_password(PASSWORD),
+                role="admin",
+                permissions={"generate_reports": True},
+            )
         )
         created = START - timedelta(days=10)
         session.add(
