@@ -26,6 +26,7 @@ EXPLAINED: Final = {
     reasons.TOO_OLD: "The time is older than raw readings are kept: they would be deleted again. Raise RAW_RETENTION_DAYS first.",
     reasons.NOT_A_NUMBER: "The value is no finite number, while other values of this parameter are numbers.",
     reasons.NULL_VALUE: "The row has no value.",
+    reasons.UNKNOWN_DEVICE: "The factory has no machine with this key. Register it and run the same file again.",
 }
 
 
