@@ -56,9 +56,13 @@ def export(
 @contextmanager
 def _database(home: Path | None) -> Iterator["Database"]:
     from warehouse.db import Database
+    from warehouse.logs import configure_logs
     from warehouse.settings import Settings
 
-    db = Database(Settings.load(**({"factoryops_home": home} if home else {})).operational_url)
+    settings = Settings.load(**({"factoryops_home": home} if home else {}))
+    # To standard error: standard output is the result's.
+    configure_logs(settings)
+    db = Database(settings.operational_url)
     try:
         yield db
     finally:

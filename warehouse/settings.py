@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     """A sign-in that was not used for this long ends, in hours."""
     invitation_hours: float = Field(default=72, gt=0)
     """How long the link of an invitation works, in hours."""
-    password_reset_minutes: float = Field(default=30, gt=0)
+    reset_link_minutes: float = Field(default=30, gt=0)
     """How long a link to a new password works, in minutes."""
     api_requests_per_minute: int = Field(default=100, ge=0)
     """Most requests a minute to the REST API from one address, for each web process; 0: no limit."""

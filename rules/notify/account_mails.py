@@ -31,7 +31,7 @@ def reset(settings: Settings, email: str, factory: str, token: str) -> tuple[str
     link = f"{settings.app_url.rstrip('/')}/session/new-password#{token}"
     body = (
         f"Somebody asked for a new password for {email} at FactoryOps of {factory}.\n\nChoose it here:\n{link}\n\n"
-        f"The link works once, for {settings.password_reset_minutes:g} minutes. If it was not you, do nothing: your password stays.\n"
+        f"The link works once, for {settings.reset_link_minutes:g} minutes. If it was not you, do nothing: your password stays.\n"
     )
     return f"New password for FactoryOps of {factory}", body
 

@@ -55,7 +55,7 @@ def ask_for_reset(db: Database, settings: Settings, clock: Clock, factory_id: in
         if user is None:
             return None
         factory = session.get_one(Factory, factory_id)
-        ends = now + timedelta(minutes=settings.password_reset_minutes)
+        ends = now + timedelta(minutes=settings.reset_link_minutes)
         token = one_time.issue(session, factory_id, user.id, "password_reset", now, ends)
         # Nobody is signed in: the account is the target, not the actor.
         audit.append(session, "password.ask_reset", f"user:{user.id}", now, audit.Actor(factory_id))

@@ -11,9 +11,10 @@ LONGEST: Final = 1024
 FEWEST_SIGNS: Final = 5
 """Different characters."""
 _COMMON: Final = frozenset({
-    "password", "passwort", "matkhau", "qwerty", "qwertz", "azerty", "letmein", "welcome", "iloveyou", "admin", "administrator",
-    "factoryops", "changeme", "secret", "monkey", "dragon", "football", "baseball", "sunshine", "princess", "master", "login", "default",
+    "password", "passwort", "matkhau", "qwerty", "qwertz", "azerty", "welcome", "iloveyou", "admin", "administrator",
+    "factoryops", "secret", "monkey", "dragon", "football", "baseball", "sunshine", "princess", "master", "login", "default",
 })  # fmt: skip
+_PHRASES: Final = re.compile("change.?me|let.?me.?in|open.?sesame|trust.?no.?one")
 _ROWS: Final = ("abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "01234567890123456789")
 _LONGEST_RUN: Final = 6
 
@@ -44,7 +45,8 @@ def password_problems(password: str, *known: str) -> list[str]:
     if len(set(password)) < FEWEST_SIGNS:
         problems.append(f"needs {FEWEST_SIGNS} different characters")
     small = password.casefold()
-    if re.sub(r"[\d\W_]+", "", small) in _COMMON or _is_a_run(small):
+    letters = re.sub(r"[\d\W_]+", "", small)
+    if letters in _COMMON or _PHRASES.fullmatch(letters) or _is_a_run(small):
         problems.append("is one of the first that are tried")
     if any(word in small for word in _words(known)):
         problems.append("holds a name or address that others know")

@@ -176,7 +176,7 @@ def test_a_link_ends_and_a_newer_one_replaces_it(desk: Desk) -> None:
     assert second
     with pytest.raises(ResetRefusedError):
         own_password.reset_password(desk.db, desk.clock, first.token, NEW)
-    desk.clock.advance(timedelta(minutes=desk.settings.password_reset_minutes))
+    desk.clock.advance(timedelta(minutes=desk.settings.reset_link_minutes))
     with pytest.raises(ResetRefusedError):
         own_password.reset_password(desk.db, desk.clock, second.token, NEW)
 
