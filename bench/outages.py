@@ -78,7 +78,7 @@ class Outage:
             alerts = self._count(AlertRaise.id)
             take_away()
             self._note_health(away_s)
-            figures = {} if self._what == "database" else {"alerts_meanwhile": self._count(AlertRaise.id) - alerts}
+            figures: dict[str, float] = {} if self._what == "database" else {"alerts_meanwhile": self._count(AlertRaise.id) - alerts}
             bring_back()
             figures |= self._caught_up(messages, away_s)
             until(lambda: self._in_lake()[0] >= messages * METRICS_A_MESSAGE, 300)

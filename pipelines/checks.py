@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from typing import Any
+
 import dagster as dg
 
 from warehouse.installation import Installation
@@ -74,7 +76,7 @@ def as_many_readings_as_usual(installation: dg.ResourceParam[Installation]) -> d
 def no_machine_has_a_gap(installation: dg.ResourceParam[Installation]) -> dg.AssetCheckResult:
     """Warns: a machine may be switched off."""
     facts = _counts(installation)
-    metadata = {"machines": facts.machines, "silent": len(facts.silent_machines), "silent_ids": list(facts.silent_machines)}
+    metadata: dict[str, Any] = {"machines": facts.machines, "silent": len(facts.silent_machines), "silent_ids": list(facts.silent_machines)}
     return dg.AssetCheckResult(passed=not facts.silent_machines, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
 
 

@@ -40,13 +40,13 @@ def draft_page(settings: Settings, factory_id: int, order: ReportOrder) -> bytes
 def _draw(factory_id: int, order: ReportOrder) -> bytes:
     """In the process of its own."""
     # Here and not above: the web server imports this file.
-    from assets.reporting.author import Report, meta_facts  # noqa: PLC0415
-    from assets.reporting.blocks import Data, document  # noqa: PLC0415
-    from assets.reporting.collect import collect  # noqa: PLC0415
-    from assets.reporting.render import render_pages  # noqa: PLC0415
-    from assets.reporting.run_data import RunData  # noqa: PLC0415
-    from assets.reporting.sections import opening  # noqa: PLC0415
-    from warehouse.installation import Installation  # noqa: PLC0415
+    from assets.reporting.author import Report, meta_facts  # noqa: PLC0415 - as above
+    from assets.reporting.blocks import Data, document  # noqa: PLC0415 - as above
+    from assets.reporting.collect import collect  # noqa: PLC0415 - as above
+    from assets.reporting.render import render_pages  # noqa: PLC0415 - as above
+    from assets.reporting.run_data import RunData  # noqa: PLC0415 - as above
+    from assets.reporting.sections import opening  # noqa: PLC0415 - as above
+    from warehouse.installation import Installation  # noqa: PLC0415 - as above
 
     installation = Installation.open(Settings.load())
     try:

@@ -1,5 +1,7 @@
 """One-time links, second factors, keys of programs, pauses of addresses; the audit trail chained and closed against changes."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.schema import SchemaItem
@@ -127,8 +129,14 @@ def _chain_what_is_there() -> None:
     bind = op.get_bind()
     if bind.dialect.name == "postgresql":
         op.execute("SELECT set_config('factoryops.system', 'on', true)")
-    kinds = {"happened_at": UtcDateTime(), "before": sa.JSON(), "after": sa.JSON(), "factory_id": sa.Integer(), "user_id": sa.Integer()}
-    columns = [sa.column(name, kinds.get(name, sa.String())) for name in ("id", "hash", *FIELDS)]
+    kinds: dict[str, Any] = {
+        "happened_at": UtcDateTime(),
+        "before": sa.JSON(),
+        "after": sa.JSON(),
+        "factory_id": sa.Integer(),
+        "user_id": sa.Integer(),
+    }
+    columns: list[Any] = [sa.column(name, kinds.get(name, sa.String())) for name in ("id", "hash", *FIELDS)]
     events, heads = (
         sa.table("audit_events", *columns),
         sa.table("audit_heads", sa.column("factory_id"), sa.column("position"), sa.column("hash")),
