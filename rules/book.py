@@ -148,7 +148,7 @@ def _moments(book: RuleBook, readings: Iterable[Reading]) -> dict[tuple[int, int
     """Watched readings by device time and device: factory, receive time, values. Of two readings with one key the first one counts."""
     moments: dict[tuple[int, int], tuple[int, int, dict[str, Said]]] = {}
     of_device, of_factory = book._of_device, book._of_factory  # noqa: SLF001  # the innermost loop: a call for each reading would double it
-    whole = book._is_anything_watched_whole  # noqa: SLF001
+    whole = book._is_anything_watched_whole  # noqa: SLF001  # the same
     for factory_id, device_id, parameter, at_us, received_us, value in readings:
         is_whole = whole and ((device_id, WHOLE_DEVICE) in of_device or (factory_id, WHOLE_DEVICE) in of_factory)
         if not is_whole and (device_id, parameter) not in of_device and (factory_id, parameter) not in of_factory:

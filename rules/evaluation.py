@@ -306,7 +306,7 @@ def record_events(session: Session, happened: Sequence[Happened], now: datetime,
     gone = [event for event, _ in happened if isinstance(event, Withdrawn)]
     raises = [(event.rule.rule_id, event.device_id, moment_of(event.at_us)) for event in gone if event.kind == RAISED]
     clears = [(event.rule.rule_id, event.device_id, moment_of(event.at_us)) for event in gone if event.kind == CLEARED]
-    withdraw_raises(session, raises)
+    touched = withdraw_raises(session, raises)
     withdraw_clears(session, clears)
     # An alert that would not have been: it is over from its beginning on, but stays in the history, for people were told.
     over += [
@@ -314,7 +314,10 @@ def record_events(session: Session, happened: Sequence[Happened], now: datetime,
         for event in gone
         if event.kind == RAISED and not event.is_active
     ]
-    return record(session, found, now, app_url, over)
+    count = record(session, found, now, app_url, over)
+    for alert in touched:
+        alert.repeat_count = max(0, alert.repeat_count)
+    return count
 
 
 def readings_of(frame: pl.DataFrame) -> Iterator[Reading]:

@@ -56,7 +56,7 @@ class Always:
         """True."""
         return True
 
-    def changes_at(self, at_us: int) -> int | None:  # noqa: ARG002
+    def changes_at(self, at_us: int) -> int | None:  # noqa: ARG002  # the protocol's signature
         """Never."""
         return None
 

@@ -77,7 +77,9 @@ class Node:
         if isinstance(self.source, Repeated):
             return self._repeated(self.source, state or (False, ()), values, at_us)
         arrived = values.get(self.arrived)
-        return None, None if arrived is None else at_us - arrived >= self.source.for_us  # type: ignore[union-attr]
+        if arrived is None or not isinstance(self.source, Missing):
+            return None, None
+        return None, at_us - arrived >= self.source.for_us
 
     def wakes_at(self, state: NodeState, values: Mapping[str, Any], at_us: int) -> int | None:
         """When its truth may change although nothing arrives; None: never."""

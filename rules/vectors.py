@@ -183,5 +183,8 @@ def _rolled(times: pl.Series, values: pl.Series, measure: Measure) -> npt.NDArra
 
 
 def _one(values: npt.NDArray[np.float64], measure: Measure) -> float:
-    by = {Aggregate.MEAN: np.mean, Aggregate.MIN: np.min, Aggregate.MAX: np.max, Aggregate.STDDEV: np.std}
-    return float(by[measure.aggregate](values))  # type: ignore[index, operator]
+    if measure.aggregate is Aggregate.MEAN:
+        return float(values.mean())
+    if measure.aggregate is Aggregate.STDDEV:
+        return float(values.std())
+    return float(values.min() if measure.aggregate is Aggregate.MIN else values.max())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -114,19 +114,32 @@ def alerts_not_over(session: Session) -> list[tuple[int, int]]:
     return [(rule_id, device_id) for rule_id, device_id in session.execute(question)]
 
 
-def withdraw_raises(session: Session, keys: Iterable[AlertKey]) -> None:
-    """Forgets triggers that late readings made untrue, as if they had never been; what people were told stays."""
+def withdraw_raises(session: Session, keys: Iterable[AlertKey]) -> list[Alert]:
+    """Forgets triggers that late readings made untrue, as if they had never been; what people were told stays.
+
+    Gives the alerts that they belonged to, whose repeat count is one less for each: -1 when no trigger of an alert is left, until another
+    one takes its place.
+    """
+    touched: list[Alert] = []
     for rule_id, device_id, at in keys:
         mine = (AlertRaise.rule_id == rule_id, AlertRaise.device_id == device_id)
-        session.execute(delete(AlertRaise).where(*mine, AlertRaise.raised_at == at))
+        row = session.scalar(select(AlertRaise).where(*mine, AlertRaise.raised_at == at))
+        if row is None:
+            continue
+        session.delete(row)
+        session.flush()
+        newest = select(Alert).where(Alert.rule_id == rule_id, Alert.device_id == device_id).order_by(Alert.id.desc()).limit(1)
+        for alert in session.scalars(newest):
+            alert.repeat_count -= 1
+            touched.append(alert)
         last = session.scalar(select(func.max(AlertRaise.raised_at)).where(*mine))
         cooldown = session.get(RuleCooldown, (rule_id, device_id))
-        if cooldown is None:
-            continue
-        if last is None:
-            session.delete(cooldown)
-        else:
+        if cooldown is not None and last is not None:
             cooldown.last_triggered = last
+        elif cooldown is not None:
+            session.delete(cooldown)
+    session.flush()
+    return touched
 
 
 def withdraw_clears(session: Session, keys: Iterable[AlertKey]) -> None:

@@ -14,6 +14,9 @@ import polars as pl
 from assets.reporting import measures
 from assets.reporting.numbers import Writer
 from assets.reporting.words import language
+from rules.conditions import comparisons
+from rules.parse import parse_definition
+from warehouse.errors import InvalidInputError
 from warehouse.queries.alarm_quality import AlarmQuality, measure
 from warehouse.queries.data_quality import coverage
 from warehouse.terms import METER_KIND
@@ -212,9 +215,9 @@ class RunData:
         """The thresholds of active rules for each machine, without those that only say when a rule applies."""
         found: dict[int, list[Limit]] = {}
         for rule in self.frame("rules").filter(pl.col("is_active")).iter_rows(named=True):
-            comparisons = list(_comparisons(json.loads(rule["conditions"])))
+            limits = list(_comparisons(json.loads(rule["conditions"])))
             for device in rule["device_ids"] or list(self.keys):
-                for key, operator, threshold in comparisons:
+                for key, operator, threshold in limits:
                     if operator[:2] in {"gt", "lt"}:
                         found.setdefault(device, []).append(Limit(key, float(threshold), operator.startswith("gt"), rule["severity"]))
         return found
@@ -227,9 +230,10 @@ class RunData:
 
 
 def _comparisons(tree: Any) -> Iterator[tuple[str, str, float]]:
-    """Every comparison of a rule's conditions."""
-    if isinstance(tree, dict) and "conditions" in tree:
-        for part in tree["conditions"]:
-            yield from _comparisons(part)
-    elif isinstance(tree, dict) and {"parameter", "operator", "threshold"} <= tree.keys():
-        yield str(tree["parameter"]), str(tree["operator"]), float(tree["threshold"])
+    """Every comparison of a value with a threshold in a rule's conditions; none for conditions that cannot be read."""
+    try:
+        condition = parse_definition(tree).condition
+    except InvalidInputError:
+        return  # such a rule is not evaluated either
+    for found in comparisons(condition):
+        yield found.parameter, found.operator.value, found.threshold
