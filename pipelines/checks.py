@@ -1,7 +1,6 @@
 """Checks of what the assets hold."""
 
 from datetime import datetime, timedelta
-
 from typing import Any
 
 import dagster as dg

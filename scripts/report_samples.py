@@ -22,16 +22,16 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from assets.reporting.downloads import stored_file  # noqa: E402  # the path is set first
-from assets.reporting.parameters import REPORT_TYPES  # noqa: E402
-from assets.reporting.run import run  # noqa: E402
-from tests.assets.reporting.conftest import NAMES, make_plant  # noqa: E402
-from warehouse import reports  # noqa: E402
-from warehouse.access.sign_in import factories  # noqa: E402
-from warehouse.installation import Installation  # noqa: E402
-from warehouse.queries.people import first_person  # noqa: E402
-from warehouse.queries.summary import factory_of, local_midnight  # noqa: E402
-from warehouse.settings import Settings, child_environment  # noqa: E402
+from assets.reporting.downloads import stored_file  # noqa: E402 - the path is set first
+from assets.reporting.parameters import REPORT_TYPES  # noqa: E402 - as above
+from assets.reporting.run import run  # noqa: E402 - as above
+from tests.assets.reporting.conftest import NAMES, make_plant  # noqa: E402 - as above
+from warehouse import reports  # noqa: E402 - as above
+from warehouse.access.sign_in import factories  # noqa: E402 - as above
+from warehouse.installation import Installation  # noqa: E402 - as above
+from warehouse.queries.people import first_person  # noqa: E402 - as above
+from warehouse.queries.summary import factory_of, local_midnight  # noqa: E402 - as above
+from warehouse.settings import Settings, child_environment  # noqa: E402 - as above
 
 DOCUMENTS = ROOT / "docs" / "images"
 COLOURS = 128

@@ -73,6 +73,6 @@ def _s3_options(settings: Settings) -> dict[str, Any]:
 
 def _s3_errors() -> tuple[type[Exception], ...]:
     # Only for those who have a bucket: it takes a third of a second.
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only where S3 is used
 
     return (BotoCoreError,)
