@@ -28,6 +28,9 @@ from warehouse.tenancy import tenant_session
 router = APIRouter(prefix="/reports", tags=["reports"])
 ReportId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
+FILE_IN_BODY = {
+    "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
 MEDIA = {
     "pdf": "application/pdf", "excel": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "json": "application/json",
     "html": "text/html", "csv": "text/csv", "parquet": "application/vnd.apache.parquet", "preview": "image/png",
@@ -69,7 +72,7 @@ def preview_report(asked: ReportIn, who: Reporter, inst: Inst) -> Response:
     )
 
 
-@router.put("/logo", operation_id="setReportLogo", status_code=204)
+@router.put("/logo", operation_id="setReportLogo", status_code=204, openapi_extra=FILE_IN_BODY)
 async def set_report_logo(request: Request, who: Reporter, inst: Inst) -> None:
     """The PNG or JPEG in the body stands on the cover of the factory's reports from now on; at most 4 MiB."""
     content = await _body(request, logo.LARGEST_BYTES)
@@ -107,7 +110,7 @@ def list_reports(who: Who, inst: Inst, paging: PageOf) -> Page[ReportOut]:
     return Page(data=[_out(inst, row, is_list=True) for row in rows], total=total, page=paging.page, per_page=paging.per_page)
 
 
-@router.post("/verify", operation_id="verifyReport")
+@router.post("/verify", operation_id="verifyReport", openapi_extra=FILE_IN_BODY)
 async def verify_report(request: Request, who: Who, inst: Inst) -> VerificationOut:
     """Is the file in the body genuine, altered, unsigned or unknown? At most 64 MiB; nothing is kept."""
     content = await _body(request, LARGEST_FILE_BYTES)
