@@ -10,7 +10,7 @@ from rules.conditions import WHOLE_DEVICE, Missing
 from rules.engine import ALLOWED_LATENESS_US, SECOND_US, Event, Moment, Rule
 from rules.measures import BaselineAt, no_baseline, worked_out
 from rules.memory import DeviceMemory, Memory, Said
-from rules.tracks import Track, advance
+from rules.tracks import ANY_TIME, Track, advance
 from rules.truth import device_prefix
 
 _MOST_REMEMBERED_LOOKUPS: Final = 200_000
@@ -136,6 +136,8 @@ def expect(book: RuleBook, memory: Memory, factory_id: int, device_id: int, at_u
         if is_watched and key not in memory.tracks and any(isinstance(leaf, Missing) for leaf in rule.needs):
             track = memory.tracks[key] = Track()
             advance(rule, track, [at_us], partial(_moment, rule, memory, device_id, no_baseline))
+            # Live values may be ahead of the log: older messages that are still to be read are not late.
+            track.newest_us = ANY_TIME
             _schedule(memory, rule, key[1], track)
 
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.engine import CLEARED, RAISED, SECOND_US, Cleared, Event, Raised, Withdrawn
+from rules.book import expect
+from rules.engine import CLEARED, MINUTE_US, RAISED, SECOND_US, Cleared, Event, Raised, Withdrawn
 from tests.rules.kinds import KINDS, Kind
-from tests.rules.timelines import HOT, Plant, rule
+from tests.rules.timelines import DEVICE, FACTORY, HOT, Plant, rule
 
 Told = tuple[str, int, int]
 DRY = {"parameter": "flow", "operator": "lt", "threshold": 75}
@@ -78,6 +79,20 @@ def test_any_order_of_arrival_within_the_lateness_gives_what_the_right_order_giv
     keep(expected, in_order.silence_until(3000))
     keep(found, shuffled.silence_until(3000))
     assert found == expected
+
+
+@pytest.mark.parametrize("name", ["missing parameter", "missing device"])
+def test_live_values_that_are_ahead_of_the_log_hide_no_silence(name: str) -> None:
+    """The evaluator begins to wait by the last live value, of minute 7, and reads the messages of minutes 0 to 7 after that."""
+    kind = next(kind for kind in KINDS if kind.name == name)
+    watched = rule(kind.document, cooldown_min=kind.cooldown_min)
+    plant = Plant(watched)
+    for parameter in watched.parameters:
+        plant.memory.device(DEVICE).seed(parameter, 7 * MINUTE_US, None if parameter == "*" else 70.0)
+    expect(plant.book, plant.memory, FACTORY, DEVICE, 7 * MINUTE_US)
+    events = [event for at, device, values in kind.messages() for event in plant.happened((at, values), device=device)]
+    events += plant.silence_until(kind.ends_s)
+    assert [event.at_us / MINUTE_US for event in events if not isinstance(event, Withdrawn)] == [minute for _, minute in kind.expected]
 
 
 def keep(told: set[Told], events: Iterable[Event]) -> None:
