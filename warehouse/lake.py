@@ -80,12 +80,18 @@ class Lake:
         Raises LakeBusyError when the lake is away or locked; the next call attaches anew.
         """
         try:
-            cursor = self._attached().cursor()
+            root = self._attached()
+            cursor = root.cursor()
         except _AWAY as problem:
             raise self._busy(problem) from problem
         try:
             yield cursor
         except _AWAY as problem:
+            raise self._busy(problem) from problem
+        except duckdb.InvalidInputException as problem:
+            if self._root is root:
+                raise
+            # Another thread closed the lake meanwhile: what still read has no connection any more.
             raise self._busy(problem) from problem
         finally:
             cursor.close()

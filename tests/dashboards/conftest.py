@@ -1,5 +1,6 @@
 """Runs pages without a browser, as the person of one factory or of the other."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class Pages:
         resources.install(plants.installation)
         # What a page says must not hang on how busy the machine is; patience itself is tested in test_parts.
         patch.setattr(cache, "PATIENCE_S", 60.0)
+        # A page becomes the main module and stays it; a process that a later test spawns would run it once more.
+        patch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
     def open(self, plant: Plant | None, view: str = "overview", **query: str) -> AppTest:
         """That page as the plant's person; None: as nobody."""

@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -130,3 +131,11 @@ def test_an_installation_in_another_folder_has_its_own_lake(lake: Lake, settings
     other = Lake(settings.model_copy(update={"factoryops_home": tmp_path / "other"}))
     assert other.reader(1).query("SELECT count(*) FROM telemetry").item() == 0
     other.close()
+
+
+def test_a_read_under_which_the_lake_is_closed_says_that_it_is_away(lake: Lake) -> None:
+    with pytest.raises(LakeBusyError), lake.cursor() as cursor:
+        lake.close()
+        raise duckdb.InvalidInputException("No open result set")
+    with lake.cursor() as cursor:
+        assert cursor.execute("SELECT 1").fetchall() == [(1,)]
