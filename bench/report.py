@@ -27,6 +27,7 @@ from assets.reporting.workbook import write_workbook
 from warehouse import reports
 from warehouse.clock import ManualClock
 from warehouse.installation import Installation
+from warehouse.logs import configure_logs
 from warehouse.models.devices import Device, DeviceParameter
 from warehouse.models.people import Factory, User
 from warehouse.queries.report_data import wide_readings
@@ -50,7 +51,10 @@ END = datetime(2026, 3, 9, tzinfo=UTC)
 
 def opened(home: Path) -> Installation:
     """The installation with a clock that stands."""
-    return Installation.open(Settings(factoryops_home=home), ManualClock(END + timedelta(hours=6)))
+    settings = Settings(factoryops_home=home, log_level="WARNING")
+    # In each process: standard output is the result's.
+    configure_logs(settings)
+    return Installation.open(settings, ManualClock(END + timedelta(hours=6)))
 
 
 def make_plant(home: Path) -> None:

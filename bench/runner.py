@@ -68,6 +68,9 @@ def run(name: str, progress: Progress, package: str = "bench", folder: Path = FO
     known = benchmarks(folder)
     if name not in known:
         raise NotFoundError(f"there is no benchmark {name}; there are: {', '.join(known) or 'none'}", noun="benchmark", key=name)
+    # Some start the servers that the tests start; both live in the checkout, which a console script does not look into.
+    if (checkout := str(FOLDER.parent)) not in sys.path:
+        sys.path.append(checkout)
     module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
     return judged(name, module.run(progress))
 
