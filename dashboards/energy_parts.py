@@ -13,6 +13,7 @@ from warehouse.queries.energy_use import Comparison, Tariff, by_group, carbon_kg
 
 MOST_MACHINES = 10
 MWH_FROM_KWH = 10_000
+MILLION = 1_000_000
 NOTHING_BELOW_KWH = 0.1
 """Idling that nobody would do anything about."""
 COLUMNS = ("Machine", "Energy", "Share", "Change", "While idle")
@@ -63,7 +64,9 @@ def costs(data: Data, local: Local) -> str:
     zone = local.zone.key
     by_band, before = cost(data.inside, tariff, zone), cost(data.before, tariff, zone)
     total, total_before = sum(by_band.values()), sum(before.values())
-    lines = "".join(f"<span>{escape(_band(name))}<b>{_money(money, tariff)}</b></span>" for name, money in by_band.items())
+    lines = "".join(
+        f"<span>{escape(_band(name))}<b>{_money(money, tariff)}</b></span>" for name, money in sorted(by_band.items(), key=_rest_last)
+    )
     change = fmt.percent_change(total, total_before)
     carbon = carbon_kg(data.inside, tariff)
     lines += f"<span>Carbon dioxide<b>{fmt.num(carbon / 1000)} t</b></span>" if carbon else ""
@@ -74,12 +77,18 @@ def costs(data: Data, local: Local) -> str:
     )
 
 
+def _rest_last(band: tuple[str, float]) -> tuple[bool, float]:
+    return band[0] == "otherwise", -band[1]
+
+
 def _band(name: str) -> str:
     return "All other hours" if name == "otherwise" else name.capitalize()
 
 
 def _money(value: float, tariff: Tariff) -> str:
-    return f"{fmt.num(value, 4)} {escape(tariff.currency)}"
+    """Millions from a million on: there are currencies of small units."""
+    shown, unit = (value / 1e6, f"M {tariff.currency}") if abs(value) >= MILLION else (value, tariff.currency)
+    return f"{fmt.num(shown)}<u>{escape(unit)}</u>"
 
 
 def machines(data: Data) -> str:

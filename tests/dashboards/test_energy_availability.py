@@ -81,7 +81,7 @@ def test_cost_and_carbon_follow_the_tariff(pages: Pages) -> None:
     plant = pages.plants.north
     set_tariff(pages.plants.installation.db, plant.person.factory_id, Tariff("EUR", 0.2, carbon_kg_a_kwh=500.0))
     said = words(pages.open(plant, "energy", range="24 h"))
-    assert 'data-fact="cost">0.600 EUR</span>' in said
+    assert 'data-fact="cost">0.60<u>EUR</u></span>' in said
     assert "<span>Carbon dioxide<b>1.50 t</b></span>" in said
 
 
