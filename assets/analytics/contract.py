@@ -37,8 +37,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Result:
-    """`summary` is JSON for API, page and report (headline sentence under "headline", findings under "findings"); `tables` by name of a lake
-    table or file; `charts` by name, SVG bytes."""
+    """What an analysis found.
+
+    `summary`: JSON for API, page and report, with one sentence under "headline" and a list of sentences under "findings".
+    `tables`: by name of the lake table or file. `charts`: SVG bytes by name.
+    """
 
     summary: dict[str, Any]
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
