@@ -2,11 +2,13 @@
 
 A benchmark is a module of `bench/` with `run(progress) -> dict`: `figures` maps a name with its unit to a number, `budgets` lists
 `{"figure": name, "limit": text}` with a limit such as `"< 0.15"` or `">= 20000"`, `notes` says what a reader must know. The
-optional `name` is the file's name with dashes. `progress(text)` is called from time to time.
+optional `name` is the file's name with dashes. `progress(text)` is called from time to time. One that measures on given data has
+the options of the command line as keyword-only parameters of its `run`: `data`, `split`; without a default they must be given.
 """
 
 import ast
 import importlib
+import inspect
 import json
 import operator
 import sys
@@ -63,8 +65,11 @@ def _judge(figures: dict[str, Any], budget: dict[str, Any]) -> bool:
     return is_met(figures[figure], limit) if isinstance(limit, str) else budget.get("met") is True
 
 
-def run(name: str, progress: Progress, package: str = "bench", folder: Path = FOLDER) -> dict[str, Any]:
-    """Runs one benchmark and judges it. Raises NotFoundError for an unknown name."""
+def run(name: str, progress: Progress, package: str = "bench", folder: Path = FOLDER, **options: str | None) -> dict[str, Any]:
+    """Runs one benchmark and judges it; `options` that are None were not given.
+
+    Raises NotFoundError for an unknown name, InvalidInputError for an option that it does not have, or needs and was not given.
+    """
     known = benchmarks(folder)
     if name not in known:
         raise NotFoundError(f"there is no benchmark {name}; there are: {', '.join(known) or 'none'}", noun="benchmark", key=name)
@@ -72,7 +77,17 @@ def run(name: str, progress: Progress, package: str = "bench", folder: Path = FO
     if (checkout := str(FOLDER.parent)) not in sys.path:
         sys.path.append(checkout)
     module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
-    return judged(name, module.run(progress))
+    return judged(name, module.run(progress, **_accepted(name, module.run, options)))
+
+
+def _accepted(name: str, run_it: Callable[..., Any], options: dict[str, str | None]) -> dict[str, str]:
+    known = {key: each for key, each in inspect.signature(run_it).parameters.items() if each.kind is each.KEYWORD_ONLY}
+    given = {key: value for key, value in options.items() if value is not None}
+    if strange := sorted(set(given) - set(known)):
+        raise InvalidInputError(f"the benchmark {name} has no option --{strange[0]}", path=strange[0])
+    if missing := [key for key, each in known.items() if each.default is each.empty and key not in given]:
+        raise InvalidInputError(f"the benchmark {name} needs --{' and --'.join(missing)}", path=missing[0])
+    return given
 
 
 def to_stderr(text: str) -> None:

@@ -203,7 +203,13 @@ def shell(
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="Name of a benchmark, or `list`.")],
-    json_: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object on standard output and nothing else.")] = False,
+    data: Annotated[
+        str | None, typer.Option(help="File or folder to measure on, for the benchmarks of analytics.", show_default=False)
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Date such as 2018-08-06: learn before it, judge from it on.", show_default=False)
+    ] = None,
 ) -> None:
     """Measure one thing; exit code 1 when a budget is missed. `bench list` names the benchmarks."""
     from bench import runner
@@ -215,8 +221,11 @@ def bench(
         return
     # To standard error, and warnings only: standard output is the result's, and logging costs what is measured.
     configure_logs(Settings.load(log_level="WARNING"))
-    result = runner.run(name, runner.to_stderr)
-    print(runner.as_json(result)) if json_ else runner.print_table(result)
+    result = runner.run(name, runner.to_stderr, data=data, split=split)
+    if not json_:
+        runner.print_table(result)
+    if json_ or data is not None:
+        print(runner.as_json(result))
     raise typer.Exit(runner.exit_code(result))
 
 

@@ -51,13 +51,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     body = '"""{doc}"""\n\n\ndef run(progress):\n    progress("half-way")\n    return ' + result + "\n"
     (package / "quick_one.py").write_text(body.format(doc="Keeps its budget.", value=0.5))
     (package / "slow_one.py").write_text(body.format(doc="Misses its budget.", value=1.5))
+    takes = '"""Takes data."""\n\n\ndef run(progress, *, data, split="2018-01-01"):\n    return {"figures": {}, "notes": data + split}\n'
+    (package / "on_data.py").write_text(takes)
     (package / "helpers.py").write_text('"""No benchmark."""\n\n\ndef run_something():\n    pass\n')
     monkeypatch.syspath_prepend(str(tmp_path))
     return package
 
 
 def test_modules_with_run_are_the_benchmarks(folder: Path) -> None:
-    assert runner.benchmarks(folder) == {"quick-one": "Keeps its budget.", "slow-one": "Misses its budget."}
+    assert runner.benchmarks(folder) == {"on-data": "Takes data.", "quick-one": "Keeps its budget.", "slow-one": "Misses its budget."}
 
 
 def test_progress_and_result_of_a_run(folder: Path) -> None:
@@ -73,7 +75,7 @@ def test_progress_and_result_of_a_run(folder: Path) -> None:
 
 
 def test_an_unknown_benchmark_names_the_known_ones(folder: Path) -> None:
-    with pytest.raises(NotFoundError, match="quick-one, slow-one"):
+    with pytest.raises(NotFoundError, match="on-data, quick-one, slow-one"):
         runner.run("none", print, folder.name, folder)
 
 
@@ -89,3 +91,17 @@ def test_the_command_exits_0_when_met_1_when_missed_2_when_unknown(
     if code < 2:
         assert json.loads(result.stdout)["figures"]["a_s"] > 0
         assert "half-way" in result.stderr
+
+
+def test_a_benchmark_on_data_is_given_them(folder: Path) -> None:
+    assert runner.run("on-data", print, folder.name, folder, data="d/", split=None)["notes"] == "d/2018-01-01"
+    assert runner.run("on-data", print, folder.name, folder, data="d/", split="x")["notes"] == "d/x"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [("on-data", {"data": None}, "on-data needs --data"), ("quick-one", {"data": "d", "split": None}, "quick-one has no option --data")],
+)
+def test_options_that_do_not_fit_are_refused(name: str, options: dict[str, str | None], said: str, folder: Path) -> None:
+    with pytest.raises(InvalidInputError, match=said):
+        runner.run(name, print, folder.name, folder, **options)
