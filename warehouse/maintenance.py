@@ -100,6 +100,13 @@ def expire_rollups(lake: Lake, level: str, older_than: datetime, factory_id: int
     return int(found[0][0])
 
 
+def expire_scores(lake: Lake, older_than: datetime, factory_id: int) -> int:
+    """Deletes anomaly scores of one factory from before `older_than`; returns how many. The anomalies themselves stay."""
+    with lake.writer() as cursor:
+        found = cursor.execute(f"DELETE FROM {LAKE}.anomaly_scores WHERE factory_id = ? AND ts < ?", [factory_id, older_than]).fetchall()
+    return int(found[0][0])
+
+
 def expire(lake: Lake, now: datetime, kept: Retention) -> int:
     """Deletes what is older than it must be kept, by factory and level; returns how many rows."""
     with lake.cursor() as cursor:
@@ -112,6 +119,9 @@ def expire(lake: Lake, now: datetime, kept: Retention) -> int:
         for level in ROLLUP_LEVELS:
             keep = kept.keep(factory_id, level)
             rows += expire_rollups(lake, level, now - keep, factory_id) if keep is not None else 0
+        # Scores come by the minute, so they are kept as long as what else does.
+        by_minute = kept.keep(factory_id, "1m")
+        rows += expire_scores(lake, now - by_minute, factory_id) if by_minute is not None else 0
     return rows
 
 

@@ -87,6 +87,39 @@ SHAPES: Final = {
         ("year",),
         (("oee", "availability * performance * quality"),),
     ),
+    # What analyses find; `warehouse.analysis_tables` writes them, `warehouse.queries.analytics` reads them.
+    "anomalies": Shape(
+        {
+            "factory_id": "INTEGER",
+            "device_id": "INTEGER",
+            **dict.fromkeys(("started_at", "ended_at"), "TIMESTAMPTZ"),
+            "score": "DOUBLE",
+            **dict.fromkeys(("contributions", "sentence", "model_version", "job_id"), "VARCHAR"),
+        },
+        "started_at",
+        ("year",),
+    ),
+    "anomaly_scores": Shape({**_MACHINE_DAY, "score": "DOUBLE", "model_version": "VARCHAR"}, "ts", ("year", "month")),
+    "failure_risks": Shape(
+        {
+            **_MACHINE_DAY,
+            **dict.fromkeys(("horizon_h", "probability", "remaining_life_h", "remaining_life_low_h", "remaining_life_high_h"), "DOUBLE"),
+            **dict.fromkeys(("reasons", "model_version", "job_id"), "VARCHAR"),
+        },
+        "ts",
+        ("year",),
+    ),
+    "energy_forecasts": Shape(
+        {
+            "factory_id": "INTEGER",
+            "device_id": "INTEGER",
+            **dict.fromkeys(("made_at", "ts"), "TIMESTAMPTZ"),
+            **dict.fromkeys(("interval_s", "kwh", "kwh_low_80", "kwh_high_80", "kwh_low_95", "kwh_high_95", "cost"), "DOUBLE"),
+            **dict.fromkeys(("model", "job_id"), "VARCHAR"),
+        },
+        "ts",
+        ("year",),
+    ),
     # Only ever appended: a row of a few bytes goes into the catalog with the commit and costs no file. The newest one counts.
     LOADER_PROGRESS: Shape({"shard": "VARCHAR", "position": "BIGINT"}),
     # Which rollups no longer equal the readings; `level` is `hour` (UTC) or `day` (begin of the factory's day, in UTC).
