@@ -21,6 +21,7 @@ class AnalyticsJob(OwnedByFactory, Base):
         Index(None, "factory_id", "status"),
         CheckConstraint(f"status IN {STATUSES}", name="status"),
         CheckConstraint(f"job_type IN {JOB_TYPES}", name="job_type"),
+        Index(None, "schedule_id", "due_at", unique=True),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -38,6 +39,41 @@ class AnalyticsJob(OwnedByFactory, Base):
     error_message: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    """Dagster's run that works on it."""
+    heartbeat_at: Mapped[datetime | None]
+    """When its run last gave a sign of life; one that has given none for a while is lost."""
+    cancelled_by: Mapped[str | None] = mapped_column(String(255))
+    """Name of who cancelled it; the run ends at its next step."""
+    headline: Mapped[str | None] = mapped_column(Text)
+    """Its result in one sentence."""
+    files: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    """Name, size in bytes and SHA-256 of each file of its result."""
+    schedule_id: Mapped[str | None] = mapped_column(String(36))
+    due_at: Mapped[datetime | None]
+    """Which occurrence of its schedule it is."""
+
+
+class AnalysisSchedule(OwnedByFactory, Base):
+    """An analysis that is ordered again and again, over the last `days` days before each occurrence."""
+
+    __tablename__ = "analytics_schedules"
+    __table_args__ = (Index(None, "is_active", "next_due_at"), CheckConstraint(f"job_type IN {JOB_TYPES}", name="job_type"))
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    job_type: Mapped[str] = mapped_column(String(50))
+    mode: Mapped[str] = mapped_column(String(20), default="standard")
+    device_ids: Mapped[list[int]]
+    """Empty: all active machines at the time."""
+    parameters: Mapped[dict[str, Any] | None]
+    days: Mapped[int]
+    cron: Mapped[str] = mapped_column(String(100))
+    """Five fields, on the factory's clock."""
+    is_active: Mapped[bool] = mapped_column(default=True)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    next_due_at: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
