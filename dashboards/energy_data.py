@@ -14,9 +14,10 @@ from dashboards.resources import installation
 from warehouse.errors import RetryableError
 from warehouse.queries.devices import DeviceRow
 from warehouse.queries.energy import METER_KIND, energy_of_ranges
-from warehouse.queries.energy_use import SHIFTS, Comparison, Shift, Tariff, hourly, periods
+from warehouse.queries.energy_use import Comparison, Tariff, hourly, periods
 from warehouse.queries.faults import fault_spans
 from warehouse.queries.states import energy_by_state, power_minutes, timeline_of
+from warehouse.shifts import FactoryClock, Shift, running_shifts, shifts_of
 from warehouse.tariffs import tariff_of
 
 RANGES: Final = {"24 h": timedelta(hours=24), "7 d": timedelta(days=7), "30 d": timedelta(days=30)}
@@ -38,6 +39,7 @@ class Data:
     """Where the range begins; the one before it is as long."""
     end: datetime
     tariff: Tariff | None
+    clock: FactoryClock
 
     @property
     def inside(self) -> pl.DataFrame:
@@ -57,26 +59,22 @@ class Data:
         return dict(idle.select("device_id", "kwh").iter_rows())
 
 
-def shift_of(now: datetime, shifts: tuple[Shift, ...] = SHIFTS) -> tuple[Shift, datetime]:
-    """The shift that runs at `now` (in the factory's zone) and when it began; pure."""
-    for shift in shifts:
-        length = (shift.end_hour - shift.begin_hour) % 24 or 24
-        begin = now.replace(hour=shift.begin_hour % 24, minute=0, second=0, microsecond=0)
-        if begin > now:
-            begin = (begin - timedelta(days=1)).replace(hour=shift.begin_hour % 24)
-        if now - begin < timedelta(hours=length):
-            return shift, begin
-    raise ValueError("the shifts leave a gap in the day")
+def shift_now(local: Local, clock: FactoryClock) -> Shift | None:
+    """The shift that runs now; None between shifts."""
+    running, _ = running_shifts(local.now.astimezone(UTC), clock)
+    return running.shift if running else None
 
 
-def _compared(factory_id: int, timezone: str, counted: set[int], local: Local) -> dict[str, Comparison]:
-    ranges = periods(local.now, timezone)
-    _, begin = shift_of(local.now)
-    day = timedelta(days=1)
-    ranges |= {"shift": (begin, local.now), "before_shift": (begin - day, local.now - day)}
+def _compared(factory_id: int, clock: FactoryClock, counted: set[int], local: Local) -> dict[str, Comparison]:
+    """By NAMES; without `shift` between shifts."""
+    ranges = periods(local.now, clock.timezone)
+    running, _ = running_shifts(local.now.astimezone(UTC), clock)
+    if running is not None:
+        begin, day = running.began_at.astimezone(local.zone), timedelta(days=1)
+        ranges |= {"shift": (begin, local.now), "before_shift": (begin - day, local.now - day)}
     in_utc = {name: (first.astimezone(UTC), last.astimezone(UTC)) for name, (first, last) in ranges.items()}
     found = energy_of_ranges(installation().lake, factory_id, in_utc)
-    return {name: Comparison(_sum(found[name], counted), _sum(found[f"before_{name}"], counted)) for name in NAMES}
+    return {name: Comparison(_sum(found[name], counted), _sum(found[f"before_{name}"], counted)) for name in NAMES if name in found}
 
 
 def _sum(by_device: Mapping[int, float], counted: set[int]) -> float:
@@ -98,9 +96,10 @@ def load(factory_id: int, timezone: str, local: Local, wanted: str) -> Data:
     counted = sorted(m.id for m in machines if m.kind != METER_KIND)
     typical = loads.typical(factory_id)
     end = local.now.astimezone(UTC)
+    clock = FactoryClock(timezone, ask(("shifts",), factory_id, 30, lambda: shifts_of(inst.db, factory_id)).value)
     # From a full hour, so that hours of the range and of the one before it are whole.
     start = (end - RANGES[wanted]).replace(minute=0, second=0, microsecond=0)
-    compared = ask_lake(("energy compared",), factory_id, 60, lambda: _compared(factory_id, timezone, set(counted), local))
+    compared = ask_lake(("energy compared",), factory_id, 60, lambda: _compared(factory_id, clock, set(counted), local))
     hours = ask_lake(("energy hours", wanted), factory_id, 60, lambda: hourly(inst.lake, factory_id, start - RANGES[wanted], end))
     try:
         states = ask_lake(("energy states", wanted), factory_id, 300, lambda: _states(factory_id, counted, start, end, typical)).value
@@ -115,4 +114,5 @@ def load(factory_id: int, timezone: str, local: Local, wanted: str) -> Data:
         start=start,
         end=end,
         tariff=ask(("tariff",), factory_id, 30, lambda: tariff_of(inst.db, factory_id)).value,
+        clock=clock,
     )

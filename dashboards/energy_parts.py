@@ -7,7 +7,7 @@ from urllib.parse import quote
 import polars as pl
 
 from dashboards import fmt, ui
-from dashboards.energy_data import NAMES, Data, shift_of
+from dashboards.energy_data import NAMES, Data, shift_now
 from dashboards.fmt import Local
 from warehouse.queries.energy_use import Comparison, Tariff, by_group, carbon_kg, cost
 
@@ -45,7 +45,8 @@ def cards(data: Data, local: Local) -> str:
 
 def _card(name: str, found: Comparison, data: Data, local: Local) -> str:
     change = fmt.percent_change(found.kwh, found.before_kwh)
-    title = f"{NAMES[name]}, {shift_of(local.now)[0].name}" if name == "shift" else NAMES[name]
+    shift = shift_now(local, data.clock) if name == "shift" else None
+    title = f"{NAMES[name]}, {shift.name}" if shift else NAMES[name]
     chip = f'<span class="chip">{ui.icon("up" if found.kwh > found.before_kwh else "down", "tiny")}{change}</span>' if change else ""
     now = f"{fmt.num(data.now_kw)} kW now" if name == "today" else ""
     before = plain(found.before_kwh) if found.before_kwh else "not measured"

@@ -27,6 +27,7 @@ from warehouse.errors import InvalidInputError
 from warehouse.models.alerting import SCHEDULE_TYPES, SCOPES, SEVERITIES, Rule, RuleDevice
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
+from warehouse.shifts import clock_of
 from warehouse.tenancy import tenant_session
 
 DEFAULTS: Final[dict[str, Any]] = {
@@ -165,7 +166,7 @@ _FORMS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
 
 
 def _check(session: Session, factory_id: int, documents: Sequence[Mapping[str, Any]]) -> None:
-    zone = session.scalars(select(Factory.timezone)).one()
+    clock = clock_of(session.scalars(select(Factory)).one())
     keys = set(session.scalars(select(Device.device_key)))
     for i, document in enumerate(documents):
         path = f"$.rules[{i}]"
@@ -177,7 +178,7 @@ def _check(session: Session, factory_id: int, documents: Sequence[Mapping[str, A
             raise InvalidInputError(message, path=f"{path}.devices")
         row = Rule(id=0, factory_id=factory_id, **{key: document[key] for key in FIELDS})
         try:
-            compiled_rule(row, zone, frozenset({0}))
+            compiled_rule(row, clock, frozenset({0}))
         except InvalidInputError as wrong:
             raise InvalidInputError(f"{path} ({document['name']}): {wrong.message}", **{**wrong.facts, "path": path}) from wrong
 

@@ -15,6 +15,7 @@ from warehouse.errors import InvalidInputError, NotFoundError
 from warehouse.models.alerting import Rule, RuleDevice
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
+from warehouse.shifts import clock_of
 from warehouse.tenancy import tenant_session
 
 FIELDS = (
@@ -146,8 +147,8 @@ def _checked(session: Session, row: Rule, device_ids: Sequence[int]) -> list[int
     unknown = [device_id for device_id in chosen if device_id not in known]
     if unknown:
         raise NotFoundError(f"there is no machine {unknown[0]} in this factory", noun="device", key=unknown[0])
-    zone = session.scalars(select(Factory.timezone)).one()
-    compiled_rule(row, zone, None if row.scope == "global" else frozenset(chosen))
+    clock = clock_of(session.scalars(select(Factory)).one())
+    compiled_rule(row, clock, None if row.scope == "global" else frozenset(chosen))
     return chosen
 
 

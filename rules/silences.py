@@ -17,6 +17,7 @@ from warehouse.errors import InvalidInputError, NotFoundError
 from warehouse.models.alerting import Alert, Rule, Silence
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
+from warehouse.shifts import clock_of
 from warehouse.tenancy import tenant_session
 
 LONGEST_REASON: Final = 500
@@ -133,8 +134,8 @@ def _check(session: Session, asked: NewSilence, now: datetime) -> None:
     if asked.region is not None and session.scalar(select(Device.id).where(Device.region == asked.region).limit(1)) is None:
         raise NotFoundError(f"no machine of this factory is in {asked.region!r}", noun="region", key=asked.region)
     if asked.schedule is not None:
-        factory = session.scalars(select(Factory)).one()
-        parse_schedule("time_window", asked.schedule, ZoneInfo(factory.timezone))
+        clock = clock_of(session.scalars(select(Factory)).one())
+        parse_schedule("time_window", asked.schedule, ZoneInfo(clock.timezone), shifts=clock.times())
 
 
 def _check_span(asked: NewSilence, now: datetime) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,12 +15,12 @@ from rules.book import RuleBook
 from rules.conditions import is_quorum
 from rules.engine import MINUTE_US, Rule
 from rules.parse import parse_definition
-from rules.parse_schedules import ShiftTimes, parse_schedule
+from rules.parse_schedules import parse_schedule
 from warehouse.errors import InvalidInputError
 from warehouse.models import alerting
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
-from warehouse.queries.energy_use import SHIFTS
+from warehouse.shifts import FactoryClock, clock_of, shifts_json, shifts_named
 
 CHECK_EVERY: Final = timedelta(seconds=1)
 DEFAULT_CHANNELS: Final = ("email",)
@@ -35,29 +35,29 @@ def channels_of(notification_channels: dict[str, object] | None) -> tuple[str, .
     return tuple(channel for channel in alerting.CHANNELS if notification_channels.get(channel) is True)
 
 
-def shift_times() -> ShiftTimes:
-    """Beginning and end of each named shift, in the factory's own time."""
-    return {shift.name: (time(shift.begin_hour), time(shift.end_hour)) for shift in SHIFTS}
-
-
-def compiled_rule(row: alerting.Rule, time_zone: str, device_ids: frozenset[int] | None) -> Rule:
+def compiled_rule(row: alerting.Rule, clock: FactoryClock, device_ids: frozenset[int] | None) -> Rule:
     """A rule of the database ready to be evaluated; `device_ids` are the machines that it watches, None: all of the factory.
 
     Raises InvalidInputError when its JSON or time zone is wrong. A rule that counts machines needs them named.
     """
     try:
-        zone = ZoneInfo(time_zone)
+        zone = ZoneInfo(clock.timezone)
     except (ZoneInfoNotFoundError, ValueError) as unknown:
-        raise InvalidInputError(f"the factory's time zone {time_zone!r} is unknown", path="timezone") from unknown
+        raise InvalidInputError(f"the factory's time zone {clock.timezone!r} is unknown", path="timezone") from unknown
     definition = parse_definition(row.conditions)
-    evaluated = (row.conditions, row.schedule_type, row.schedule_config, row.cooldown_minutes, time_zone, sorted(device_ids or ()))
+    evaluated: list[object] = [
+        row.conditions, row.schedule_type, row.schedule_config, row.cooldown_minutes, clock.timezone, sorted(device_ids or ()),
+    ]  # fmt: skip
+    if named := shifts_named(row.schedule_config):
+        # A rule goes on where it stood when only shifts that it does not name are moved.
+        evaluated.append([shift for shift in shifts_json(clock.shifts) if shift["name"] in named])
     return Rule(
         rule_id=row.id,
         factory_id=row.factory_id,
         name=row.name,
         severity=row.severity,
         condition=definition.condition,
-        schedule=parse_schedule(row.schedule_type, row.schedule_config, zone, shifts=shift_times()),
+        schedule=parse_schedule(row.schedule_type, row.schedule_config, zone, shifts=clock.times()),
         cooldown_us=max(0, round(row.cooldown_minutes * MINUTE_US)),
         device_ids=device_ids,
         channels=channels_of(row.notification_channels),
@@ -107,7 +107,7 @@ def _version(session: Session) -> tuple[object, ...]:
 
 
 def _load(session: Session) -> tuple[RuleBook, dict[int, str]]:
-    zones = {row.id: row.timezone for row in session.execute(select(Factory.id, Factory.timezone))}
+    factories = {factory.id: factory for factory in session.scalars(select(Factory))}
     devices: dict[int, set[int]] = defaultdict(set)
     for rule_id, device_id in session.execute(select(alerting.RuleDevice.rule_id, alerting.RuleDevice.device_id)):
         devices[rule_id].add(device_id)
@@ -120,7 +120,7 @@ def _load(session: Session) -> tuple[RuleBook, dict[int, str]]:
             watched = None if row.scope == "global" else frozenset(devices[row.id])
             if watched is None and counts_machines(row):
                 watched = frozenset(machines[row.factory_id])
-            good.append(compiled_rule(row, zones[row.factory_id], watched))
+            good.append(compiled_rule(row, clock_of(factories[row.factory_id]), watched))
         except InvalidInputError as wrong:
             broken[row.id] = wrong.message
             log.warning("rule_left_out", rule_id=row.id, factory_id=row.factory_id, reason=wrong.message)

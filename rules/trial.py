@@ -21,6 +21,7 @@ from warehouse.lake import Lake
 from warehouse.models import alerting
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
+from warehouse.shifts import clock_of
 from warehouse.tenancy import tenant_session
 
 KNOWN_BEFORE: Final = timedelta(hours=4)
@@ -66,10 +67,11 @@ def try_rule(
         row = session.get(alerting.Rule, rule_id)
         if row is None:
             raise NotFoundError(f"there is no rule {rule_id}", noun="rule", key=str(rule_id))
-        zone = session.scalars(select(Factory.timezone).where(Factory.id == factory_id)).one()
+        clock = clock_of(session.scalars(select(Factory)).one())
+        zone = clock.timezone
         device_ids = _watched(session, row)
-        present = compiled_rule(row, zone, frozenset(device_ids))
-        tried = present if changed is None else compiled_rule(_copy(row, changed), zone, frozenset(device_ids))
+        present = compiled_rule(row, clock, frozenset(device_ids))
+        tried = present if changed is None else compiled_rule(_copy(row, changed), clock, frozenset(device_ids))
     steps = 1 if changed is None else 2
     period = _Period(lake, zone, tuple(device_ids), since, until)
     found = _over_lake(period, tried, lambda done, total: progress(done, steps * total))

@@ -9,7 +9,7 @@ from dashboards import bar_charts, charts, energy_data, energy_parts, fmt, frame
 from dashboards.energy_data import RANGES, Data
 from dashboards.fmt import Local
 from warehouse.errors import RetryableError
-from warehouse.queries.energy_use import SHIFTS, by_shift
+from warehouse.queries.energy_use import BETWEEN_SHIFTS, by_shift
 
 DAY = "24 h"
 
@@ -26,11 +26,14 @@ def hour_chart(data: Data, local: Local) -> tuple[list[str], dict[str, list[floa
 def day_chart(data: Data, local: Local) -> tuple[list[str], dict[str, list[float]], list[float]]:
     """Energy a production day and shift of the range, and the whole day's of the range before; pure."""
     days = (data.end - data.start).days
-    found = {(day, shift): kwh for day, shift, kwh in by_shift(data.hours, local.zone.key).iter_rows()}
+    found = {(day, shift): kwh for day, shift, kwh in by_shift(data.hours, data.clock).iter_rows()}
     last = local.here(data.end).date()
     shown = [last - timedelta(days=n) for n in range(days - 1, -1, -1)]
-    amounts = {shift.name: [found.get((day, shift.name), 0.0) for day in shown] for shift in SHIFTS}
-    before = [sum(found.get((day - timedelta(days=days), shift.name), 0.0) for shift in SHIFTS) for day in shown]
+    names = {shift.name: shift.name for shift in data.clock.shifts}
+    if any(shift == BETWEEN_SHIFTS and kwh for (_, shift), kwh in found.items()):
+        names["between shifts"] = BETWEEN_SHIFTS
+    amounts = {shown_name: [found.get((day, name), 0.0) for day in shown] for shown_name, name in names.items()}
+    before = [sum(found.get((day - timedelta(days=days), name), 0.0) for name in names.values()) for day in shown]
     return [f"{day:%-d %b}" for day in shown], amounts, before
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ingest.device_keys import derived_device_key, device_user_name, hash_device_key
 from ingest.simulator.demo_alerts import PastAlert
 from ingest.simulator.demo_rules import RULES, DemoRule
+from ingest.simulator.demo_shifts import SHIFTS
 from ingest.simulator.noise import chance
 from ingest.simulator.plant import PARAMETERS, Machine, PlantFactory
 from warehouse.access import audit
@@ -20,6 +21,7 @@ from warehouse.models.alerting import Alert, Rule, RuleCooldown, RuleDevice
 from warehouse.models.devices import Device, DeviceParameter, LatestValue
 from warehouse.models.people import Factory, User
 from warehouse.models.streams import InstallationFact
+from warehouse.shifts import shifts_json
 from warehouse.tenancy import system_session
 
 DEMO_FACT: Final = "demo"
@@ -91,7 +93,8 @@ def _seeding(session: Session, factories: Iterable[PlantFactory], range_s: dict[
 def _register_factory(session: Session, plant: PlantFactory, since: datetime, device_secret: str) -> None:
     factory = session.scalar(select(Factory).where(Factory.slug == plant.slug))
     if factory is None:
-        factory = Factory(name=plant.name, slug=plant.slug, timezone=plant.timezone, created_at=since)
+        shifts = shifts_json(SHIFTS[plant.slug])
+        factory = Factory(name=plant.name, slug=plant.slug, timezone=plant.timezone, shifts=shifts, created_at=since)
         session.add(factory)
         session.flush()
     user = session.scalar(select(User).where(User.factory_id == factory.id, User.email == demo_email(plant)))

@@ -16,6 +16,7 @@ from warehouse.errors import InvalidInputError
 from warehouse.models.alerting import Silence
 from warehouse.models.notifying import EscalationChain, EscalationStep, NotificationPreference, Webhook
 from warehouse.models.people import Factory, User
+from warehouse.shifts import FactoryClock, clock_of
 
 log = structlog.get_logger()
 
@@ -25,26 +26,26 @@ def contacts_of(session: Session, factory_ids: Iterable[int], now: datetime) -> 
     wanted = sorted(set(factory_ids))
     if not wanted:
         return {}
-    zones = {row.id: _zone(row.timezone) for row in session.execute(select(Factory.id, Factory.timezone).where(Factory.id.in_(wanted)))}
-    people = _people(session, wanted, zones)
+    clocks = {factory.id: clock_of(factory) for factory in session.scalars(select(Factory).where(Factory.id.in_(wanted)))}
+    people = _people(session, wanted, clocks)
     chains = _chains(session, wanted)
     hooks: dict[int, list[Hook]] = defaultdict(list)
     for hook in session.scalars(select(Webhook).where(Webhook.factory_id.in_(wanted), Webhook.is_active).order_by(Webhook.id)):
         hooks[hook.factory_id].append(Hook(hook.id, hook.name, hook.least_severity))
-    silences = _silences(session, wanted, zones, now)
+    silences = _silences(session, wanted, clocks, now)
     return {
         factory_id: Contacts(people[factory_id], tuple(chains[factory_id]), tuple(hooks[factory_id]), tuple(silences[factory_id]))
         for factory_id in wanted
     }
 
 
-def _people(session: Session, wanted: list[int], zones: dict[int, ZoneInfo]) -> dict[int, dict[int, Person]]:
+def _people(session: Session, wanted: list[int], clocks: dict[int, FactoryClock]) -> dict[int, dict[int, Person]]:
     wishes: dict[int, dict[str, Preference]] = defaultdict(dict)
     for row in session.scalars(select(NotificationPreference).where(NotificationPreference.factory_id.in_(wanted))):
         wishes[row.user_id][row.channel] = Preference(
             is_on=row.is_on,
             least_severity=row.least_severity,
-            hours=_window(row.hours, zones[row.factory_id], f"preference {row.id}") or ALWAYS,
+            hours=_window(row.hours, clocks[row.factory_id], f"preference {row.id}") or ALWAYS,
             digest_up_to=row.digest_up_to,
             digest_every=timedelta(minutes=row.digest_every_minutes),
             wants_all_clear=row.wants_all_clear,
@@ -72,10 +73,10 @@ def _chains(session: Session, wanted: list[int]) -> dict[int, list[Chain]]:
     return found
 
 
-def _silences(session: Session, wanted: list[int], zones: dict[int, ZoneInfo], now: datetime) -> dict[int, list[Window]]:
+def _silences(session: Session, wanted: list[int], clocks: dict[int, FactoryClock], now: datetime) -> dict[int, list[Window]]:
     found: dict[int, list[Window]] = defaultdict(list)
     for row in session.scalars(select(Silence).where(Silence.factory_id.in_(wanted), Silence.ends_at > now, Silence.starts_at <= now)):
-        schedule = _window(row.schedule, zones[row.factory_id], f"silence {row.id}")
+        schedule = _window(row.schedule, clocks[row.factory_id], f"silence {row.id}")
         if row.schedule is not None and schedule is None:
             continue
         window = Window(row.id, row.device_id, row.rule_id, row.region, row.starts_at, row.ends_at, schedule, row.reason)
@@ -83,12 +84,12 @@ def _silences(session: Session, wanted: list[int], zones: dict[int, ZoneInfo], n
     return found
 
 
-def _window(config: dict[str, object] | None, zone: ZoneInfo, what: str) -> Schedule | None:
+def _window(config: dict[str, object] | None, clock: FactoryClock, what: str) -> Schedule | None:
     """A time window; None, and a line in the log, for one that cannot be read any more: people are rather told once too often."""
     if config is None:
         return None
     try:
-        return parse_schedule("time_window", config, zone)
+        return parse_schedule("time_window", config, _zone(clock.timezone), shifts=clock.times())
     except InvalidInputError as wrong:
         log.warning("time_window_unreadable", of=what, reason=wrong.message)
         return None

@@ -17,6 +17,7 @@ from warehouse.errors import InvalidInputError, NotFoundError
 from warehouse.models.alerting import CHANNELS, SEVERITIES, Rule
 from warehouse.models.notifying import EscalationChain, EscalationStep, NotificationPreference, Webhook
 from warehouse.models.people import Factory, User
+from warehouse.shifts import clock_of
 from warehouse.tenancy import tenant_session
 
 MOST_STEPS: Final = 20
@@ -86,7 +87,8 @@ def set_wish(db: Database, clock: Clock, factory_id: int, user_id: int, wish: Wi
         raise InvalidInputError(message, path="$.digest_every_minutes")
     with tenant_session(db, factory_id, write=True) as session:
         if wish.hours is not None:
-            parse_schedule("time_window", wish.hours, ZoneInfo(session.scalars(select(Factory)).one().timezone))
+            factory_clock = clock_of(session.scalars(select(Factory)).one())
+            parse_schedule("time_window", wish.hours, ZoneInfo(factory_clock.timezone), shifts=factory_clock.times())
         _known(session, User, user_id, "user")
         mine = select(NotificationPreference).where(
             NotificationPreference.user_id == user_id, NotificationPreference.channel == wish.channel

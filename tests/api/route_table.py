@@ -45,6 +45,7 @@ TABLE = {
         GET /escalation-chains
         GET /escalation-chains/{chain_id}
         GET /events
+        GET /factory
         GET /notification-preferences
         PUT /notification-preferences
         GET /report-schedules
@@ -131,6 +132,7 @@ TABLE = {
         GET /audit/verify
     """,
     "super_admin": """
+        PATCH /factory
         GET /users
         POST /users/invite
         DELETE /users/{user_id}
@@ -147,6 +149,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /alerts/{alert_id}/assign": {"assignee_id": None},
     "PATCH /devices/{device_id}": {"name": "x"},
     "PATCH /devices/{device_id}/parameters/{parameter_id}": {"unit": "W"},
+    "PATCH /factory": {"shifts": None},
     "PUT /escalation-chains/{chain_id}": {"name": "x", "steps": [], "reminder_every_minutes": 5},
     "PATCH /report-schedules/{schedule_id}": {"is_active": False},
     "POST /reports/{report_id}/signatures": {"password": "x", "meaning": "reviewed"},

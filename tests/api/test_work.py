@@ -15,6 +15,7 @@ from tests.api.asking import Asking
 from tests.fixtures.two_plants import NOW, TwoPlants
 from warehouse.access.sessions import check_session
 from warehouse.models.devices import LatestValue
+from warehouse.models.people import User
 from warehouse.models.work import AnalyticsJob
 from warehouse.objects import ObjectStore
 from warehouse.tenancy import tenant_session
@@ -45,6 +46,21 @@ def test_a_machine_is_changed_and_switched_off(north: Asking) -> None:
     south = north.plants.south
     for method in ("PATCH", "DELETE"):
         north.ask(method, f"/devices/{south.devices[south.hot]}", 404)
+
+
+def test_a_factory_sets_its_shifts(north: Asking) -> None:
+    assert [shift["name"] for shift in north.ask("GET", "/factory")["shifts"]] == ["early", "late", "night"]
+    asked = [{"name": "day", "start_time": "07:30", "end_time": "19:30"}, {"name": "night", "start_time": "19:30", "end_time": "07:30"}]
+    north.ask("PATCH", "/factory", 403, shifts=asked)
+    with tenant_session(north.plants.installation.db, north.plant.person.factory_id, write=True) as session:
+        session.get_one(User, north.plant.person.user_id).role = "super_admin"
+    assert north.ask("PATCH", "/factory", shifts=asked)["shifts"] == asked
+    assert north.ask("GET", "/factory")["shifts"] == asked
+    assert Asking(north.plants, north.plants.south).ask("GET", "/factory")["shifts"] != asked, "another factory keeps its own"
+    asked[0]["end_time"] = "20:00"
+    assert "goes on when" in north.ask("PATCH", "/factory", 422, shifts=asked)["detail"]
+    north.ask("PATCH", "/factory", shifts=None)
+    assert len(north.ask("GET", "/factory")["shifts"]) == 3
 
 
 def test_an_analysis_is_ordered_followed_and_deleted(north: Asking) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from dashboards.availability_data import NO_REASON, lost
 from dashboards.availability_parts import strip
-from dashboards.energy_data import shift_of
 from dashboards.energy_parts import amount
 from tests.dashboards.conftest import Pages, words
 from warehouse.queries.energy_use import Tariff
@@ -24,16 +23,6 @@ def at(minute: float) -> datetime:
 
 def timeline(*spans: tuple[int, float, float, str]) -> pl.DataFrame:
     return pl.DataFrame([(device, at(begin), at(end), state) for device, begin, end, state in spans], schema=TIMELINE, orient="row")
-
-
-@pytest.mark.parametrize(
-    ("clock", "name", "began"),
-    [("2026-01-05 06:00", "early", "2026-01-05 06:00"), ("2026-01-05 21:59", "late", "2026-01-05 14:00"),
-     ("2026-01-05 22:30", "night", "2026-01-05 22:00"), ("2026-01-06 05:59", "night", "2026-01-05 22:00")],
-)  # fmt: skip
-def test_the_running_shift_and_when_it_began(clock: str, name: str, began: str) -> None:
-    shift, begin = shift_of(datetime.fromisoformat(clock))
-    assert (shift.name, begin) == (name, datetime.fromisoformat(began))
 
 
 def test_amounts_that_stand_together_have_one_unit() -> None:

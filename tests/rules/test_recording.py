@@ -40,6 +40,7 @@ from warehouse.models import alerting
 from warehouse.models.alerting import AlertEvent
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
+from warehouse.shifts import FactoryClock
 from warehouse.tenancy import system_session
 
 
@@ -75,7 +76,7 @@ def line_of(db: Database, clock: ManualClock, **columns: Any) -> Line:
     rule_id, person = add_rule(db, factory, **columns), add_user(db, factory, "anna@plant.example")
     with system_session(db, "test") as session:
         row = session.get_one(alerting.Rule, rule_id)
-    return Line(db, clock, factory, device, compiled_rule(row, "UTC", None), person)
+    return Line(db, clock, factory, device, compiled_rule(row, FactoryClock("UTC"), None), person)
 
 
 @pytest.fixture

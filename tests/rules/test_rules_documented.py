@@ -17,13 +17,14 @@ from rules.parse import (
     parse_definition,
     parse_schedule,
 )
-from rules.store import shift_times
 from rules.truth import compiled
 from tests.helpers import REPOSITORY
 from tests.rules.timelines import Plant, rule
+from warehouse.shifts import FactoryClock, parse_shifts, shifts_json
 
 PAGE = (REPOSITORY / "docs" / "rules.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL)
+SHIFTS = FactoryClock("Europe/Berlin").times()
 TRUTH = {"true": True, "unknown": None, "false": False}
 
 
@@ -34,8 +35,10 @@ def test_every_example_is_read(kind: str, text: str) -> None:
         assert condition_to_json(parse_condition(document)) == document
     elif kind == "definition":
         assert definition_to_json(parse_definition(document)) == document
+    elif kind == "shifts":
+        assert shifts_json(parse_shifts(document)) == document
     else:
-        parse_schedule(kind, document, ZoneInfo("Europe/Berlin"), shifts=shift_times())
+        parse_schedule(kind, document, ZoneInfo("Europe/Berlin"), shifts=SHIFTS)
 
 
 @pytest.mark.parametrize(("kind", "text"), [example for example in EXAMPLES if example[0] in {"condition", "definition"}])
@@ -62,7 +65,7 @@ def test_the_truth_table_of_not() -> None:
 
 
 def test_the_shifts() -> None:
-    for name, (start, end) in shift_times().items():
+    for name, (start, end) in SHIFTS.items():
         assert re.search(rf"`{name}`\s{start:%H:%M}-{end:%H:%M}", PAGE)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from warehouse.models.base import Base, BigId, OwnedByFactory, utc_now
@@ -22,6 +22,8 @@ class Factory(Base):
     slug: Mapped[str] = mapped_column(String(100), unique=True)
     timezone: Mapped[str] = mapped_column(String(100), default="UTC")
     """IANA name; day boundaries, shifts and schedules follow it."""
+    shifts: Mapped[list[dict[str, str]] | None] = mapped_column(JSON(none_as_null=True))
+    """As `warehouse.shifts` writes them; None: the usual ones."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 

@@ -17,6 +17,7 @@ from warehouse.queries.energy_performance import Baseline, fit_baseline
 from warehouse.queries.energy_use import Comparison, Tariff, carbon_kg, cost, hourly, periods, shift_periods
 from warehouse.queries.live import latest_of_factory
 from warehouse.queries.summary import factory_of
+from warehouse.shifts import clock_of
 from warehouse.tariffs import tariff_of
 from warehouse.tenancy import tenant_session
 
@@ -80,9 +81,9 @@ class EnergyIndicators:
 
 def energy_overview(db: Database, lake: Lake, factory_id: int, now: datetime) -> EnergyOverview:
     """Raises LakeBusyError while the lake is away."""
-    zone, tariff = factory_of(db, factory_id).timezone, tariff_of(db, factory_id)
-    regions = _regions(db, factory_id)
-    ranges = {**shift_periods(now, zone), **periods(now, zone)}
+    clock, tariff = clock_of(factory_of(db, factory_id)), tariff_of(db, factory_id)
+    zone, regions = clock.timezone, _regions(db, factory_id)
+    ranges = {**shift_periods(now, clock), **periods(now, zone)}
     found: dict[str, PeriodUse] = {}
     for name in PERIODS:
         if name in ranges:

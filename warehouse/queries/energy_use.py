@@ -1,8 +1,8 @@
 """Energy by shift, week and month, against the period before, idle waste, cost and carbon. Pure on hourly energy; see docs/kpis.md."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,20 +11,11 @@ import polars as pl
 from warehouse.lake import Lake
 from warehouse.queries.energy import energy_series
 from warehouse.rollups import local_day_begin
+from warehouse.shifts import GRID_MINUTES, FactoryClock, running_shifts
 
 HOUR: Final = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Shift:
-    """A part of each production day, in the factory's own time; one that ends before it begins goes over midnight."""
-
-    name: str
-    begin_hour: int
-    end_hour: int
-
-
-SHIFTS: Final = (Shift("early", 6, 14), Shift("late", 14, 22), Shift("night", 22, 6))
+BETWEEN_SHIFTS: Final = ""
+"""Instead of a shift's name, for what no shift covers."""
 
 
 @dataclass(frozen=True)
@@ -68,28 +59,38 @@ def hourly(lake: Lake, factory_id: int, start: datetime, end: datetime) -> pl.Da
     return energy_series(lake, factory_id, start, end, HOUR)
 
 
-def with_local_time(hours: pl.DataFrame, timezone: str, shifts: Sequence[Shift] = SHIFTS) -> pl.DataFrame:
-    """Adds `hour`, `weekday`, `shift` and `day`, in the factory's own time: a night shift belongs to the day on which it began; pure."""
+def by_shift(hours: pl.DataFrame, clock: FactoryClock) -> pl.DataFrame:
+    """kWh a production day and shift (BETWEEN_SHIFTS for the rest): day, shift, kwh; sorted by day and beginning; pure.
+
+    A night shift belongs to the day on which it began. An hour that a shift's beginning cuts is shared out by its quarters.
+    """
+    minute = pl.col("hour").cast(pl.Int32) * 60 + pl.col("minute").cast(pl.Int32)
+    shift, is_of_day_before = pl.lit(BETWEEN_SHIFTS), pl.lit(value=False)
+    for each in clock.shifts:
+        end = each.begin_minute + each.minutes
+        is_after_midnight = minute < end - 24 * 60
+        shift = pl.when(((minute >= each.begin_minute) & (minute < end)) | is_after_midnight).then(pl.lit(each.name)).otherwise(shift)
+        is_of_day_before |= is_after_midnight
+    day = pl.when(is_of_day_before).then(pl.col("day") - timedelta(days=1)).otherwise(pl.col("day"))
+    named = _with_local_time(_in_quarters(hours), clock.timezone).with_columns(shift=shift, day=day)
+    order = {each.name: number for number, each in enumerate(clock.shifts)}
+    place = pl.col("shift").replace_strict(order, default=len(order), return_dtype=pl.Int32)
+    return named.group_by("day", "shift").agg(pl.col("kwh").sum()).sort("day", place)
+
+
+def _in_quarters(hours: pl.DataFrame) -> pl.DataFrame:
+    """Each hour as its four quarters, with a fourth of its energy."""
+    offsets = pl.DataFrame({"offset": [timedelta(minutes=minute) for minute in range(0, 60, GRID_MINUTES)]})
+    quarters = hours.join(offsets, how="cross")
+    return quarters.with_columns(bucket=pl.col("bucket") + pl.col("offset"), kwh=pl.col("kwh") / offsets.height).drop("offset")
+
+
+def _with_local_time(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """Adds `day`, `hour`, `minute` and `weekday` (Monday = 0) of `bucket`, in the factory's own time."""
     local = pl.col("bucket").dt.convert_time_zone(timezone)
-    named = hours.with_columns(hour=local.dt.hour().cast(pl.Int32), weekday=(local.dt.weekday() - 1).cast(pl.Int32), day=local.dt.date())
-    shift = pl.lit("", pl.String)
-    over_midnight = pl.lit(value=False)
-    for each in reversed(shifts):
-        wraps = each.end_hour <= each.begin_hour
-        inside = (pl.col("hour") >= each.begin_hour) & (pl.col("hour") < each.end_hour)
-        if wraps:
-            inside = (pl.col("hour") >= each.begin_hour) | (pl.col("hour") < each.end_hour)
-            over_midnight |= pl.col("hour") < each.end_hour
-        shift = pl.when(inside).then(pl.lit(each.name)).otherwise(shift)
-    day = pl.when(over_midnight).then(pl.col("day") - timedelta(days=1)).otherwise(pl.col("day"))
-    return named.with_columns(shift=shift, day=day)
-
-
-def by_shift(hours: pl.DataFrame, timezone: str, shifts: Sequence[Shift] = SHIFTS) -> pl.DataFrame:
-    """kWh a production day and shift: day, shift, kwh; sorted by day and beginning; pure."""
-    order = {each.name: number for number, each in enumerate(shifts)}
-    found = with_local_time(hours, timezone, shifts).group_by("day", "shift").agg(pl.col("kwh").sum())
-    return found.sort("day", pl.col("shift").replace_strict(order, default=len(order), return_dtype=pl.Int32))
+    return frame.with_columns(
+        day=local.dt.date(), hour=local.dt.hour(), minute=local.dt.minute(), weekday=(local.dt.weekday() - 1).cast(pl.Int32)
+    )
 
 
 def by_group(hours: pl.DataFrame, group_of: Mapping[int, str]) -> dict[str, float]:
@@ -121,28 +122,13 @@ def periods(now: datetime, timezone: str) -> dict[str, tuple[datetime, datetime]
     return found
 
 
-def shift_periods(now: datetime, timezone: str, shifts: Sequence[Shift] = SHIFTS) -> dict[str, tuple[datetime, datetime]]:
+def shift_periods(now: datetime, clock: FactoryClock) -> dict[str, tuple[datetime, datetime]]:
     """Begin and end (now) of the running `shift`, and `before_shift`: the one before, as far as now is in; pure. Empty between shifts."""
-    zone = ZoneInfo(timezone)
-    local = now.astimezone(zone)
-    begins: list[datetime] = []
-    for days_ago in (0, 1, 2):
-        day = (local - timedelta(days=days_ago)).date()
-        begins += [datetime(day.year, day.month, day.day, each.begin_hour, tzinfo=zone) for each in shifts]
-    running = next((each for each in shifts if _is_in(local.hour, each)), None)
-    past = sorted(begin for begin in begins if begin <= local)
-    if running is None or len(past) < 2:
+    running, before = running_shifts(now, clock)
+    if running is None:
         return {}
-    # Subtraction of local times would not see a change of the clock.
-    so_far = now - past[-1].astimezone(UTC)
-    before = past[-2].astimezone(UTC)
-    return {"shift": (past[-1], now), "before_shift": (before, min(before + so_far, past[-1].astimezone(UTC)))}
-
-
-def _is_in(hour: int, shift: Shift) -> bool:
-    if shift.begin_hour < shift.end_hour:
-        return shift.begin_hour <= hour < shift.end_hour
-    return hour >= shift.begin_hour or hour < shift.end_hour
+    so_far = now - running.began_at
+    return {"shift": (running.began_at, now), "before_shift": (before.began_at, min(before.began_at + so_far, before.ends_at))}
 
 
 def cost(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> dict[str, float]:
@@ -156,7 +142,7 @@ def cost_by_device(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> dict[i
 
 
 def _priced(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> pl.DataFrame:
-    local = with_local_time(hours, timezone)
+    local = _with_local_time(hours, timezone)
     band = pl.lit("otherwise")
     price = pl.lit(tariff.otherwise)
     for each in reversed(tariff.bands):

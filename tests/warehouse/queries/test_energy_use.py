@@ -10,6 +10,7 @@ from warehouse.db import Database
 from warehouse.errors import InvalidInputError
 from warehouse.queries.energy_use import Band, Comparison, Tariff, by_group, by_shift, carbon_kg, cost, periods
 from warehouse.readings import UTC_TIME
+from warehouse.shifts import FactoryClock, parse_shifts
 from warehouse.tariffs import set_tariff, tariff_of
 
 BERLIN, SAIGON = "Europe/Berlin", "Asia/Ho_Chi_Minh"
@@ -23,13 +24,29 @@ def day_of_hours(begin: datetime, count: int = 24, kwh: float = 1.0, device_id: 
 
 def test_a_night_shift_belongs_to_the_day_on_which_it_began() -> None:
     """Monday 2026-01-05 06:00 to Tuesday 06:00 in Vietnam is one production day of three shifts."""
-    found = by_shift(day_of_hours(datetime(2026, 1, 4, 23, tzinfo=UTC)), SAIGON)
+    found = by_shift(day_of_hours(datetime(2026, 1, 4, 23, tzinfo=UTC)), FactoryClock(SAIGON))
     assert found.rows() == [(date(2026, 1, 5), name, 8.0) for name in ("early", "late", "night")]
 
 
 def test_the_hour_that_summer_time_repeats_is_counted_twice() -> None:
-    found = by_shift(day_of_hours(datetime(2026, 10, 24, 20, tzinfo=UTC), 9), BERLIN)
+    found = by_shift(day_of_hours(datetime(2026, 10, 24, 20, tzinfo=UTC), 9), FactoryClock(BERLIN))
     assert found.rows() == [(date(2026, 10, 24), "night", 9.0)]
+
+
+def test_an_hour_that_a_shift_cuts_is_shared_out_and_gaps_are_told() -> None:
+    """06:30-15:00 day, 15:00-23:30 evening; 23:30-06:30 nobody works, counted to the day on which each quarter lies."""
+    shifts = parse_shifts(
+        [{"name": "evening", "start_time": "15:00", "end_time": "23:30"}, {"name": "day", "start_time": "06:30", "end_time": "15:00"}]
+    )
+    found = by_shift(day_of_hours(datetime(2026, 1, 5, tzinfo=UTC)), FactoryClock("UTC", shifts))
+    monday = date(2026, 1, 5)
+    assert found.rows() == [(monday, "day", 8.5), (monday, "evening", 8.5), (monday, "", 7.0)]
+
+
+def test_shifts_in_a_zone_of_half_hours_are_exact() -> None:
+    """06:00 in India is 00:30 UTC, in the middle of an hour of readings."""
+    found = by_shift(day_of_hours(datetime(2026, 1, 5, tzinfo=UTC), 1), FactoryClock("Asia/Kolkata"))
+    assert found.rows() == [(date(2026, 1, 4), "night", 0.5), (date(2026, 1, 5), "early", 0.5)]
 
 
 def test_a_tariff_has_a_price_for_every_hour() -> None:
