@@ -9,8 +9,9 @@ from rules.conditions import Operator, comparisons
 from rules.parse import parse_definition
 from warehouse.db import Database
 from warehouse.errors import InvalidInputError
-from warehouse.models.alerting import SEVERITIES, Rule, RuleDevice
+from warehouse.models.alerting import Rule, RuleDevice
 from warehouse.tenancy import tenant_session
+from warehouse.terms import SEVERITIES
 
 _UPPER = (Operator.GT, Operator.GTE)
 _LOWER = (Operator.LT, Operator.LTE)

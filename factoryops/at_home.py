@@ -3,10 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from warehouse.errors import NotFoundError
 from warehouse.settings import Settings
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
+]
+FactorySlug = Annotated[str, typer.Option("--factory", help="Short name of the factory; default: the first one.")]
 
 
 @contextmanager

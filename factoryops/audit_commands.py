@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factoryops.at_home import Home
+
 if TYPE_CHECKING:
     from warehouse.access.sign_in import FactoryChoice
     from warehouse.db import Database
 
 app = typer.Typer(help="The trail of who did what.", no_args_is_help=True)
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
-]
 
 
 @app.command()

@@ -1,18 +1,14 @@
 """`factoryops dead-letters ...`: messages that were refused, why, and what to do about them."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from factoryops.at_home import factory_id_of, opened
+from factoryops.at_home import Home, factory_id_of, opened
 from warehouse.errors import InvalidInputError
 
 app = typer.Typer(help="Messages that were refused: why, and taken in again once that is mended.", no_args_is_help=True)
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
-]
 FactorySlug = Annotated[str, typer.Option("--factory", help="Short name of a factory; default: all, and letters that name none.")]
 Reason = Annotated[str, typer.Option(help="One reason, as `list` names it.")]
 DeviceKey = Annotated[str, typer.Option("--device", help="Key of the machine in its topic.")]

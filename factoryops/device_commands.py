@@ -1,20 +1,15 @@
 """`factoryops devices ...`: machines registered, their keys, and what is known of them."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from factoryops.at_home import factory_id_of, opened
+from factoryops.at_home import FactorySlug, Home, factory_id_of, opened
 
 app = typer.Typer(help="Register machines, give them keys, see what was noticed of them.", no_args_is_help=True)
 key_app = typer.Typer(help="Keys with which machines sign in to the broker: shown once, stored as hashes.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
-]
-FactorySlug = Annotated[str, typer.Option("--factory", help="Short name of the factory; default: the first one.")]
 DeviceKey = Annotated[str, typer.Argument(metavar="DEVICE", help="Key of the machine in its topic, such as M01.")]
 Text = Annotated[str | None, typer.Option(show_default=False)]
 

@@ -7,14 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from factoryops.at_home import factory_id_of, opened
+from factoryops.at_home import FactorySlug, Home, factory_id_of, opened
 from warehouse.errors import InvalidInputError
 
 app = typer.Typer(help="Take over maintenance events, machines and tariffs from other systems.", no_args_is_help=True)
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
-]
-FactorySlug = Annotated[str, typer.Option("--factory", help="Short name of the factory; default: the first one.")]
 Source = Annotated[str, typer.Argument(help="CSV or Excel file, SQLAlchemy address of a database, or http(s) address of a REST endpoint.")]
 Table = Annotated[str, typer.Option(help="Table of the database, or sheet of the workbook.")]
 Selector = Annotated[str, typer.Option(help="JSON path of the list in a REST answer; default: found by itself.", show_default=False)]

@@ -1,16 +1,13 @@
 """`factoryops keys ...`: the keys that seal reports."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from factoryops.at_home import Home
 from warehouse.settings import Settings
 
 app = typer.Typer(help="Keys that seal reports.", no_args_is_help=True)
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
-]
 
 
 @app.command()

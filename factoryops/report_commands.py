@@ -2,43 +2,16 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from factoryops.at_home import FactorySlug, Home, factory_id_of, opened
 from warehouse.errors import InvalidInputError, NotFoundError
-from warehouse.settings import Settings
 
 app = typer.Typer(help="Reports: make, list, verify, reproduce, render.", no_args_is_help=True)
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
-]
-FactorySlug = Annotated[str, typer.Option("--factory", help="Short name of the factory; default: the first one.")]
-
-
-@contextmanager
-def _opened(home: Path | None) -> Iterator[Any]:
-    from warehouse.installation import Installation
-
-    installation = Installation.open(Settings.load(**({"factoryops_home": home} if home else {})))
-    try:
-        yield installation
-    finally:
-        installation.close()
-
-
-def _factory_id(installation: Any, slug: str) -> int:
-    from warehouse.access.sign_in import factories
-
-    known = {choice.slug: choice.id for choice in factories(installation.db)}
-    found = known.get(slug) if slug else next(iter(known.values()), None)
-    if found is None:
-        raise NotFoundError(f"there is no factory {slug!r}; known: {', '.join(known) or 'none'}", noun="factory", key=slug)
-    return found
 
 
 @app.command()
@@ -58,8 +31,8 @@ def make(
     from warehouse.queries.people import first_person
     from warehouse.queries.summary import factory_of, local_midnight
 
-    with _opened(home) as installation:
-        factory_id = _factory_id(installation, factory)
+    with opened(home) as installation:
+        factory_id = factory_id_of(installation, factory)
         end = local_midnight(installation.clock.now(), factory_of(installation.db, factory_id).timezone)
         wanted = [name.strip() for name in formats.split(",") if name.strip()]
         asked = reports.NewReport(end - timedelta(days=days), end, wanted, report_type=report_type, language=language)
@@ -86,8 +59,8 @@ def logo(
     from assets.reporting.logo import remove_logo, set_logo
     from warehouse.queries.people import first_person
 
-    with _opened(home) as installation:
-        factory_id = _factory_id(installation, factory)
+    with opened(home) as installation:
+        factory_id = factory_id_of(installation, factory)
         person = first_person(installation.db, factory_id)
         if file is None:
             remove_logo(installation, factory_id, person)
@@ -115,8 +88,8 @@ def preview(
     from assets.reporting.parameters import ReportOrder
     from warehouse.queries.summary import factory_of, local_midnight
 
-    with _opened(home) as installation:
-        factory_id = _factory_id(installation, factory)
+    with opened(home) as installation:
+        factory_id = factory_id_of(installation, factory)
         end = local_midnight(installation.clock.now(), factory_of(installation.db, factory_id).timezone)
         asked = {"report_type": report_type, "language": language, "start": end - timedelta(days=days), "end": end}
         try:
@@ -132,8 +105,8 @@ def list_reports(factory: FactorySlug = "", home: Home = None) -> None:
     """The newest reports of a factory."""
     from warehouse import reports
 
-    with _opened(home) as installation:
-        for row in reports.latest(installation.db, _factory_id(installation, factory)):
+    with opened(home) as installation:
+        for row in reports.latest(installation.db, factory_id_of(installation, factory)):
             print(
                 f"{row.id}  {row.created_at:%Y-%m-%d %H:%M}  {row.status:9} {row.report_type:17} {row.format:5} {row.error_message or ''}"
             )
@@ -149,8 +122,8 @@ def verify(
     """Say whether a file is genuine, altered, unsigned or unknown. Exit code 0 only for genuine."""
     from assets.reporting.proof import verify as verify_file
 
-    with _opened(home) as installation:
-        found = verify_file(installation, _factory_id(installation, factory), file.read_bytes(), report or None)
+    with opened(home) as installation:
+        found = verify_file(installation, factory_id_of(installation, factory), file.read_bytes(), report or None)
     print(f"{found.verdict}: {found.reason}")
     for name, value in (("report", found.report_id), ("file", found.file_name), ("signer", found.signer), ("sealed", found.signed_at)):
         if value:
@@ -163,8 +136,8 @@ def reproduce(report: Annotated[str, typer.Argument(help="Id of the report.")], 
     """Make a report again from its snapshot and compare. Exit code 0 when every number and every byte before sealing is the same."""
     from assets.reporting.proof import reproduce as again
 
-    with _opened(home) as installation:
-        found = again(installation, _factory_id(installation, factory), report)
+    with opened(home) as installation:
+        found = again(installation, factory_id_of(installation, factory), report)
     print(f"data   {'the same' if found.same_data else 'DIFFERENT'}")
     for kind, same in found.same_files.items():
         print(f"{kind:6} {'the same bytes' if same else 'different bytes'}")

@@ -3,44 +3,18 @@
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from factoryops.at_home import FactorySlug, Home, factory_id_of, opened
 from warehouse.errors import InvalidInputError, NotFoundError
-from warehouse.settings import Settings
 
 app = typer.Typer(help="Rules: backtest, lint, export, import, templates.", no_args_is_help=True)
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the installation; default: FACTORYOPS_HOME or .factoryops.", show_default=False)
-]
-FactorySlug = Annotated[str, typer.Option("--factory", help="Short name of the factory; default: the first one.")]
 RuleName = Annotated[str, typer.Argument(help="Name or number of the rule.")]
 MOST_TOLD = 20
-
-
-@contextmanager
-def _opened(home: Path | None) -> Iterator[Any]:
-    from warehouse.installation import Installation
-
-    installation = Installation.open(Settings.load(**({"factoryops_home": home} if home else {})))
-    try:
-        yield installation
-    finally:
-        installation.close()
-
-
-def _factory_id(installation: Any, slug: str) -> int:
-    from warehouse.access.sign_in import factories
-
-    known = {choice.slug: choice.id for choice in factories(installation.db)}
-    found = known.get(slug) if slug else next(iter(known.values()), None)
-    if found is None:
-        raise NotFoundError(f"there is no factory {slug!r}; known: {', '.join(known) or 'none'}", noun="factory", key=slug)
-    return int(found)
 
 
 def span_of(text: str) -> timedelta:
@@ -68,8 +42,8 @@ def backtest(
     from rules.trial import rule_named, try_rule
 
     changed = None
-    with _opened(home) as installation:
-        factory_id = _factory_id(installation, factory)
+    with opened(home) as installation:
+        factory_id = factory_id_of(installation, factory)
         rule_id = rule_named(installation.db, factory_id, rule)
         if against is not None:
             documents = read_rules(against.read_text(encoding="utf-8"))
@@ -100,8 +74,8 @@ def lint(rule: RuleName, factory: FactorySlug = "", home: Home = None) -> None:
     from rules.lint import lint as look_over
     from rules.trial import rule_named
 
-    with _opened(home) as installation:
-        factory_id = _factory_id(installation, factory)
+    with opened(home) as installation:
+        factory_id = factory_id_of(installation, factory)
         kept = find_rule(installation.db, factory_id, rule_named(installation.db, factory_id, rule))
         found = look_over(installation.db, installation.lake, factory_id, kept.rule, kept.device_ids, installation.clock.now())
     print("\n".join(f"{warned.kind}: {warned.message}" for warned in found) or "nothing to warn of")
@@ -116,8 +90,8 @@ def export_(
     """All rules of a factory as YAML."""
     from rules.as_code import export_rules
 
-    with _opened(home) as installation:
-        text = export_rules(installation.db, _factory_id(installation, factory))
+    with opened(home) as installation:
+        text = export_rules(installation.db, factory_id_of(installation, factory))
     if out is None:
         sys.stdout.write(text)
     else:
@@ -136,8 +110,8 @@ def import_(
     from warehouse.access.audit import Actor
 
     text = file.read_text(encoding="utf-8")
-    with _opened(home) as installation:
-        factory_id = _factory_id(installation, factory)
+    with opened(home) as installation:
+        factory_id = factory_id_of(installation, factory)
         if dry_run:
             changes = compare_rules(installation.db, factory_id, text)
         else:

@@ -24,11 +24,12 @@ from warehouse.access.audit import Actor
 from warehouse.clock import Clock
 from warehouse.db import Database
 from warehouse.errors import InvalidInputError
-from warehouse.models.alerting import SCHEDULE_TYPES, SCOPES, SEVERITIES, Rule, RuleDevice
+from warehouse.models.alerting import SCHEDULE_TYPES, SCOPES, Rule, RuleDevice
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
 from warehouse.shifts import clock_of
 from warehouse.tenancy import tenant_session
+from warehouse.terms import SEVERITIES
 
 DEFAULTS: Final[dict[str, Any]] = {
     "description": None,

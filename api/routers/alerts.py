@@ -11,9 +11,9 @@ from api.schemas.alerts import Acknowledge, AlertOut, Assign, Comment, HistoryOu
 from api.schemas.common import Data, MomentIn, Page
 from rules.alerts import acknowledge, assign, comment_on, resolve
 from warehouse.errors import InvalidInputError
-from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.alarm_board import alarm_board
 from warehouse.queries.alerts import AlertFilter, AlertRow, alert_history, count_alerts, find_alert, list_alerts
+from warehouse.terms import SEVERITIES
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]

@@ -15,8 +15,8 @@ from dashboards.alert_wishes import wishes
 from dashboards.charts import Limit, Panel, Raised
 from dashboards.fmt import Local
 from warehouse.errors import NotFoundError
-from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.alerts import AlertRow
+from warehouse.terms import SEVERITIES
 
 STATUSES = {"active": "Active", "new": "Not acknowledged", "acknowledged": "Acknowledged", "resolved": "Resolved", "all": "All"}
 TABS = {"": "Alerts", "quality": "Alarm quality", "silences": "Silences", "messages": "My messages"}

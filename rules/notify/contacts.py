@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from rules.schedule import ALWAYS, Schedule, microseconds
-from warehouse.models.alerting import SEVERITIES
+from warehouse.terms import SEVERITIES
 
 LOOK_AGAIN: Final = timedelta(minutes=1)
 """How often a silence with a schedule is looked at."""

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from rules.notify.facts import texts_of
 from rules.notify.templates import DigestLine, digest
-from warehouse.models.alerting import SEVERITIES, Alert, Notification
+from warehouse.models.alerting import Alert, Notification
 from warehouse.models.people import User
+from warehouse.terms import SEVERITIES
 
 MOST_LINES = 100
 """Of more, the rest follows in the next digest."""

@@ -14,11 +14,12 @@ from warehouse.access import audit
 from warehouse.clock import Clock
 from warehouse.db import Database
 from warehouse.errors import InvalidInputError, NotFoundError
-from warehouse.models.alerting import CHANNELS, SEVERITIES, Rule
+from warehouse.models.alerting import CHANNELS, Rule
 from warehouse.models.notifying import EscalationChain, EscalationStep, NotificationPreference, Webhook
 from warehouse.models.people import Factory, User
 from warehouse.shifts import clock_of
 from warehouse.tenancy import tenant_session
+from warehouse.terms import SEVERITIES
 
 MOST_STEPS: Final = 20
 LONGEST_MINUTES: Final = 7 * 24 * 60

@@ -7,8 +7,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from warehouse.models.base import Base, BigId, OwnedByFactory, utc_now
+from warehouse.terms import SEVERITIES
 
-SEVERITIES = ("critical", "high", "medium", "low")
 SCOPES = ("device", "global")
 SCHEDULE_TYPES = ("always", "time_window", "date_range")
 CHANNELS = ("email", "whatsapp")

@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from warehouse.models.alerting import CHANNELS, SEVERITIES
+from warehouse.models.alerting import CHANNELS
 from warehouse.models.base import Base, OwnedByFactory, utc_now
+from warehouse.terms import SEVERITIES
 
 
 class NotificationPreference(OwnedByFactory, Base):

@@ -9,11 +9,12 @@ import polars as pl
 from sqlalchemy import or_, select
 
 from warehouse.db import Database
-from warehouse.models.alerting import SEVERITIES, Alert, AlertRaise, Rule
+from warehouse.models.alerting import Alert, AlertRaise, Rule
 from warehouse.models.devices import Device
 from warehouse.queries.alarm_quality import CHATTER_COUNT, FLOOD_ABOVE, FLOOD_WINDOW, STANDING_AFTER, AlarmQuality, measure
 from warehouse.readings import UTC_TIME
 from warehouse.tenancy import tenant_session
+from warehouse.terms import SEVERITIES
 
 FLOOD_ENDS_BELOW: Final = 5
 """A flood begins with more than ten alerts in ten minutes and is over when there are fewer than five (IEC 62682)."""

@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Select, case, func, or_, select
 
 from warehouse.db import Database
 from warehouse.errors import NotFoundError
-from warehouse.models.alerting import SEVERITIES, Alert, AlertEvent, Rule
+from warehouse.models.alerting import Alert, AlertEvent, Rule
 from warehouse.models.devices import Device
 from warehouse.models.people import User
 from warehouse.tenancy import tenant_session
+from warehouse.terms import SEVERITIES
 
 STATUSES = ("active", "new", "acknowledged", "resolved", "all")
 

@@ -7,12 +7,12 @@ from sqlalchemy import select
 
 from warehouse.db import Database
 from warehouse.health import device_health, device_state, is_offline
-from warehouse.models.alerting import SEVERITIES
 from warehouse.models.devices import Device
 from warehouse.queries.alerts import active_counts
 from warehouse.queries.energy import POWER
 from warehouse.queries.live import latest_of_factory
 from warehouse.tenancy import tenant_session
+from warehouse.terms import SEVERITIES
 
 _STATE_ORDER = {"fault": 0, "offline": 1, "running": 2, "idle": 2, "off": 2}
 

@@ -9,11 +9,11 @@ from sqlalchemy import select
 from warehouse.db import Database
 from warehouse.health import HealthScore, factory_health
 from warehouse.lake import Lake
-from warehouse.models.alerting import SEVERITIES
 from warehouse.models.people import Factory
 from warehouse.queries.devices import DeviceRow, device_list
 from warehouse.queries.energy import METER_KIND, energy_kwh
 from warehouse.tenancy import tenant_session
+from warehouse.terms import SEVERITIES
 
 
 @dataclass(frozen=True)
