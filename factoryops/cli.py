@@ -6,7 +6,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from factoryops import audit_commands, dead_letter_commands, device_commands, import_commands, key_commands, report_commands, rule_commands
+from factoryops import (
+    audit_commands,
+    dead_letter_commands,
+    device_commands,
+    import_commands,
+    key_commands,
+    model_commands,
+    report_commands,
+    rule_commands,
+)
 from warehouse.errors import FactoryOpsError
 
 
@@ -45,6 +54,7 @@ app.add_typer(import_commands.app, name="import")
 app.add_typer(device_commands.app, name="devices")
 app.add_typer(dead_letter_commands.app, name="dead-letters")
 app.add_typer(audit_commands.app, name="audit")
+app.add_typer(model_commands.app, name="models")
 app.command()(import_commands.backfill)
 
 
