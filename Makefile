@@ -43,6 +43,10 @@ test: setup services ## run every test (ARGS="-k name" narrows)
 test-fast: setup ## run the tests that need no service and take under 2 s each
 	@$(PYTEST) -n $(TEST_WORKERS) -m "not slow" $(ARGS)
 
+.PHONY: test-outgrown
+test-outgrown: setup services ## run the tests of the warehouse on PostgreSQL and an S3-compatible store instead of SQLite and folders
+	@$(PYTEST) -n $(TEST_WORKERS) --dist worksteal --storage=outgrown tests/warehouse $(ARGS)
+
 .PHONY: format
 format: setup ## let ruff format the code and mend what it can
 	@$(BIN)/ruff format $(PYTHON_PATHS)
@@ -88,10 +92,11 @@ fuzz: setup ## give the decoder a million bent payloads (INPUTS=10000, SEED=1 fo
 	@$(PYTEST) -n 0 -s tests/ingest/test_fuzz.py --fuzz-inputs $(or $(INPUTS),1000000) --fuzz-seed $(or $(SEED),$$RANDOM)
 
 .PHONY: docs
-docs: setup ## write the references of settings and commands, and .env.example, from the code
+docs: setup ## write the references of settings, commands, tables and metrics, and .env.example, from the code
 	@$(BIN)/python scripts/document_settings.py
 	@$(BIN)/python scripts/document_commands.py
 	@$(BIN)/python scripts/document_tables.py
+	@$(BIN)/python scripts/document_metrics.py
 
 .PHONY: lock
 lock: setup ## resolve pyproject.toml again into requirements.lock, with hashes and without index addresses

@@ -80,6 +80,14 @@ def init(
 
 
 @app.command()
+def setup(home: Home = None) -> None:
+    """Prepare the databases and the buckets of the settings. Changes nothing when all is there: containers run it at each start."""
+    from factoryops import first_start
+
+    first_start.set_up(_settings(home))
+
+
+@app.command()
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="With two simulated factories and a month of history.")] = False,
     history_days: Annotated[int, typer.Option(min=0, max=90, help="How many days of history the demo begins with.")] = 30,
@@ -152,6 +160,37 @@ def doctor(home: Home = None) -> None:
 
 
 @app.command()
+def status(
+    once: Annotated[bool, typer.Option("--once", help="Show it once; exit code 1 when something is not well.")] = False,
+    part: Annotated[
+        str, typer.Option(help="Say nothing unless this process (ingester, loader, daemon) gives no sign of life: a health check.")
+    ] = "",
+    home: Home = None,
+) -> None:
+    """Show on one screen how every part is doing; Ctrl-C ends it."""
+    from factoryops import status as screen
+
+    if part:
+        problem = screen.part_is_well(_settings(home, log_level="ERROR"), part)
+        if problem != "ok":
+            print(problem)
+        raise typer.Exit(int(problem != "ok"))
+    raise typer.Exit(screen.watch(_settings(home, log_level="ERROR"), once=once))
+
+
+@app.command()
+def dagster(
+    kind: Annotated[str, typer.Argument(help="code, daemon or webserver.")],
+    listen: Annotated[str, typer.Option(help="Address that code or webserver listens on.")] = "127.0.0.1",
+    home: Home = None,
+) -> None:
+    """Run one of Dagster's processes alone, where each has its own container; `up` runs all three."""
+    from factoryops import dagster_process
+
+    dagster_process.run(_settings(home), kind, listen)
+
+
+@app.command()
 def backup(
     target: Annotated[str, typer.Argument(help="Folder, or an fsspec address such as s3://bucket/prefix.")],
     home: Home = None,
@@ -182,7 +221,7 @@ def verify_backup(
     """Read every file of a backup and say whether it can be restored; exit code 1 when it cannot."""
     from factoryops import safekeeping
 
-    raise typer.Exit(safekeeping.verify(source, name))
+    raise typer.Exit(safekeeping.verify(_settings(None), source, name))
 
 
 @app.command()
@@ -196,6 +235,14 @@ def upgrade(
     from factoryops import safekeeping
 
     safekeeping.upgrade(_settings(home), backup_to)
+
+
+@app.command("migrate-storage")
+def migrate_storage(home: Home = None) -> None:
+    """Move an embedded home to the PostgreSQL databases and the object store of the settings; docs/storage.md shows how."""
+    from factoryops import outgrow
+
+    outgrow.run(_settings(home))
 
 
 @app.command()

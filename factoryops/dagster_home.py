@@ -1,7 +1,10 @@
 """Dagster's own folder: its settings and where it finds our code, written anew at each start."""
 
+import json
 from pathlib import Path
 from typing import Final
+
+from warehouse.settings import Settings
 
 INSTANCE_FILE: Final = "dagster.yaml"
 WORKSPACE_FILE: Final = "workspace.yaml"
@@ -9,7 +12,7 @@ LOCATION: Final = "factoryops"
 # Every line was measured; see docs/decisions.md. Draining sensors hold a thread each for up to 20 s, so without threads one
 # of them would stop all others; and one dequeue a second is what starts a run in 3 s.
 INSTANCE_YAML: Final = """\
-# Written by `factoryops up`; changes are lost at the next start.
+# Written by FactoryOps; changes are lost at the next start.
 telemetry: {enabled: false}
 sensors: {use_threads: true, num_workers: 8, num_submit_workers: 4}
 schedules: {use_threads: true, num_workers: 2}
@@ -30,19 +33,36 @@ retention:
 """
 
 
-def workspace_yaml(port: int) -> str:
-    """The workspace with our one code location, served on `port` of this machine."""
+# Dagster's processes on several machines share a database, and no folder: what a run prints goes where its container's output goes.
+SHARED_YAML: Final = """\
+storage: {{postgres: {{postgres_url: {url}}}}}
+compute_logs: {{module: dagster._core.storage.noop_compute_log_manager, class: NoOpComputeLogManager}}
+"""
+
+
+def instance_yaml(database_url: str) -> str:
+    """Dagster's settings; with the address of a PostgreSQL database for its state, or with none for SQLite in its folder."""
+    return INSTANCE_YAML + (SHARED_YAML.format(url=json.dumps(database_url)) if database_url else "")
+
+
+def workspace_yaml(host: str, port: int) -> str:
+    """The workspace with our one code location, served there."""
     return (
-        "# Written by `factoryops up`; changes are lost at the next start.\n"
-        f"load_from: [{{grpc_server: {{host: 127.0.0.1, port: {port}, location_name: {LOCATION}}}}}]\n"
+        "# Written by FactoryOps; changes are lost at the next start.\n"
+        f"load_from: [{{grpc_server: {{host: {json.dumps(host)}, port: {port}, location_name: {LOCATION}}}}}]\n"
     )
 
 
-def write(folder: Path, code_server_port: int) -> None:
-    """Makes `folder` a DAGSTER_HOME whose code location is served on `code_server_port`."""
+def write(settings: Settings, code_server_port: int) -> Path:
+    """Makes HOME/dagster a DAGSTER_HOME whose code location is served on DAGSTER_CODE_HOST and that port; returns the folder."""
+    folder = settings.home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / INSTANCE_FILE).write_text(INSTANCE_YAML)
-    (folder / WORKSPACE_FILE).write_text(workspace_yaml(code_server_port))
+    instance = folder / INSTANCE_FILE
+    # Holds a password where Dagster has a database of its own.
+    instance.touch(mode=0o600)
+    instance.write_text(instance_yaml(settings.dagster_database_url))
+    (folder / WORKSPACE_FILE).write_text(workspace_yaml(settings.dagster_code_host, code_server_port))
+    return folder
 
 
 def environment(folder: Path) -> dict[str, str]:

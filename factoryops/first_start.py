@@ -19,6 +19,7 @@ from warehouse.db import Database
 from warehouse.errors import InvalidInputError, PermanentError, RetryableError
 from warehouse.installation import Installation
 from warehouse.models.people import Factory, User
+from warehouse.objects import make_bucket
 from warehouse.settings import Settings
 from warehouse.tenancy import system_session
 
@@ -78,6 +79,13 @@ def prepare(settings: Settings, *, demo: bool, history_days: int) -> None:
             )
     finally:
         installation.close()
+
+
+def set_up(settings: Settings) -> None:
+    """Buckets and tables, made when they are not there. Raises RetryableError while the database or the store is away."""
+    for address in (settings.lake_data_path, settings.object_store_url):
+        make_bucket(settings, address)
+    open_migrated(settings).close()
 
 
 def open_migrated(settings: Settings) -> Installation:

@@ -26,6 +26,20 @@ LOADER_SHARD: Final = "main"
 # Batches come every few milliseconds and are passed on within a second or two: this much is a fault, not a busy moment.
 WAITING_TOO_LONG_S: Final = 30.0
 ANSWER_WITHIN_S: Final = 5.0
+FIGURES: Final = {
+    "landing_position": "Number of the newest landed batch",
+    "landing_log_batches": "Batches that the landing log holds",
+    "landing_log_bytes": "Size of the landing log",
+    "landing_log_oldest_s": "Age of the oldest batch in the landing log",
+    "loader_waiting_batches": "Landed batches that are not in the lake yet",
+    "loader_waiting_s": "For how long the oldest of them has waited",
+    "evaluator_waiting_s": "For how long the oldest batch that no rule has seen has waited",
+    "newest_message_age_s": "Time since a message was last landed",
+    "notifications_pending": "Notifications that wait to be sent",
+    "notifications_failed": "Notifications that were given up",
+    "active_alerts": "Alerts that are active now, over all factories",
+}
+"""What /health and /metrics tell of the whole installation; `_s` are seconds."""
 log = structlog.get_logger()
 
 
@@ -142,7 +156,7 @@ class _InstallationCollector(Collector):
             up.add_metric([name], float(state == "ok"))
         yield up
         for name, value in report.figures.items():
-            yield GaugeMetricFamily(f"factoryops_{name}", name.replace("_", " "), value=value)
+            yield GaugeMetricFamily(f"factoryops_{name}", FIGURES.get(name, name.replace("_", " ")), value=value)
         yield from families(report.metrics)
 
 

@@ -15,7 +15,7 @@ PYTHON: Final = (sys.executable, "-m")
 DAGSTER_WORKERS: Final = 16
 """Threads of the code server: each draining tick holds one all the time."""
 # Its own heartbeat, and our code loaded: without either no alert is raised.
-_DAEMON_IS_WELL: Final = """{
+DAEMON_IS_WELL: Final = """{
   instance { daemonHealth { daemonStatus(daemonType: "SENSOR") { healthy } } }
   workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } }
 }"""
@@ -63,7 +63,7 @@ def dagster_parts(settings: Settings, ports: Ports) -> list[list[Part]]:
             part(
                 "daemon",
                 ("daemon", "-w", workspace, *quiet),
-                probes.graphql_says(ports.dagster, _DAEMON_IS_WELL, _is_well),
+                probes.graphql_says(ports.dagster, DAEMON_IS_WELL, daemon_is_well),
             ),
         ],
     ]
@@ -87,7 +87,8 @@ def _ours(name: str, command: str, is_ready: probes.Probe, *, stops_with: str = 
     return Part(name, (*PYTHON, "factoryops", command), is_ready, stops_with=stops_with, stop_within_s=3)
 
 
-def _is_well(data: Any) -> bool:
+def daemon_is_well(data: Any) -> bool:
+    """Whether the answer to DAEMON_IS_WELL says that sensors tick and our code is loaded."""
     entries = data["workspaceOrError"]["locationEntries"]
     loaded = bool(entries) and all(entry["locationOrLoadError"]["__typename"] == "RepositoryLocation" for entry in entries)
     return loaded and data["instance"]["daemonHealth"]["daemonStatus"]["healthy"] is True

@@ -26,7 +26,6 @@ from warehouse.settings import Settings, child_environment
 LOCK_FILE: Final = "up.lock"
 ADDRESSES_FILE: Final = "addresses.json"
 """Where everything listens, for as long as it runs: for `doctor` and for tools."""
-CODE_SERVER_PORT: Final = 3071
 PREPARE_STOPS_WITHIN_S: Final = 10
 
 
@@ -39,13 +38,13 @@ def run(settings: Settings, *, demo: bool, history_days: int) -> int:
     console = Console()
     stop = _stop_on_signals()
     settings.home.mkdir(parents=True, exist_ok=True)
-    with _only_one(settings.home):
+    with only_one(settings.home):
         found = choose_ports(settings, console)
         environment = _environment(settings, found)
         code = _prepare(environment, stop, demo=demo, history_days=history_days)
         if code or stop.is_set():
             return code
-        dagster_home.write(settings.home / "dagster", found.code_server)
+        dagster_home.write(settings, found.code_server)
         return _run_parts(settings, found, environment, console, stop, demo=demo, began=began)
 
 
@@ -93,7 +92,7 @@ def choose_ports(settings: Settings, console: Console) -> Ports:
         if settings.mqtt_broker_host
         else choose("the MQTT broker", settings.mqtt_broker_port, settings.mqtt_listen_host)
     )
-    code_server = ports.free_port_from(CODE_SERVER_PORT, taken=frozenset(taken))
+    code_server = ports.free_port_from(settings.dagster_code_port, taken=frozenset(taken))
     return Ports(web=web, dagster=dagster, code_server=code_server, mqtt=mqtt)
 
 
@@ -104,6 +103,10 @@ def _environment(settings: Settings, found: Ports) -> dict[str, str]:
         "APP_ENV": settings.app_env,
         "WEB_PORT": str(found.web),
         "DAGSTER_PORT": str(found.dagster),
+        # All of it runs here.
+        "DAGSTER_HOST": "127.0.0.1",
+        "DAGSTER_CODE_HOST": "127.0.0.1",
+        "DAGSTER_CODE_PORT": str(found.code_server),
         "MQTT_BROKER_PORT": str(found.mqtt),
         # Lines appear when they are written, not when 8 KB are full.
         "PYTHONUNBUFFERED": "1",
@@ -137,7 +140,8 @@ def _stop_on_signals() -> threading.Event:
 
 
 @contextmanager
-def _only_one(home: Path) -> Iterator[None]:
+def only_one(home: Path) -> Iterator[None]:
+    """Keeps every other `up` away from a home. Raises PermanentError when one holds it."""
     lock = FileLock(home / LOCK_FILE, timeout=0)
     try:
         lock.acquire()

@@ -66,6 +66,7 @@ def run(settings: Settings, stop_event: threading.Event | None = None) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=True,
+        forwarded_allow_ips=settings.web_trusted_proxies,
         ws_ping_interval=20,
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import broker_files
 from ingest.broker_files import TlsListener
-from ingest.credentials import INGESTER_SECRET, INGESTER_USER, OWN_HOST
+from ingest.credentials import INGESTER_USER, OWN_HOST, ingester_password
 from ingest.device_keys import hash_device_key
 from ingest.registry import signature
 from ingest.stopping import stop_on_signals
@@ -32,7 +32,6 @@ from warehouse.db import Database
 from warehouse.errors import PermanentError, RetryableError
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
-from warehouse.secrets import generated_secret
 from warehouse.settings import Settings
 from warehouse.tenancy import system_session
 
@@ -70,7 +69,7 @@ class Accounts:
 
     def __init__(self, settings: Settings, db: Database) -> None:
         self._db = db
-        self.ingester_hash = hash_device_key(generated_secret(settings, INGESTER_SECRET))
+        self.ingester_hash = hash_device_key(ingester_password(settings))
         self._signature: Any = None
 
     def changed(self) -> list[tuple[str, str, str]] | None:
@@ -189,6 +188,9 @@ def start(settings: Settings, db: Database) -> Broker:
         return Mosquitto(program, settings, db).start()
     if settings.mqtt_tls_certificate:
         raise PermanentError("MQTT_TLS_CERTIFICATE needs mosquitto: apt-get install mosquitto, or set MQTT_BROKER_HOST")
+    if settings.mqtt_shared_group:
+        # The built-in broker speaks MQTT 3.1.1: the ingester would wait for it for ever.
+        raise PermanentError("MQTT_SHARED_GROUP needs mosquitto: apt-get install mosquitto, or set MQTT_BROKER_HOST, or empty it")
     log.warning(
         "trial_broker",
         reason="mosquitto is not installed",

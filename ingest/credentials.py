@@ -27,5 +27,9 @@ def ingester_login(settings: Settings) -> Login:
     if settings.mqtt_broker_host:
         password = settings.mqtt_password.get_secret_value()
         return Login(settings.mqtt_broker_host, settings.mqtt_broker_port, settings.mqtt_username, password, settings.mqtt_client_id)
-    password = generated_secret(settings, INGESTER_SECRET)
-    return Login(OWN_HOST, settings.mqtt_broker_port, INGESTER_USER, password, settings.mqtt_client_id)
+    return Login(OWN_HOST, settings.mqtt_broker_port, INGESTER_USER, ingester_password(settings), settings.mqtt_client_id)
+
+
+def ingester_password(settings: Settings) -> str:
+    """What the broker that we start lets the ingester in with: MQTT_PASSWORD when it is set, because they may run on two machines."""
+    return settings.mqtt_password.get_secret_value() or generated_secret(settings, INGESTER_SECRET)

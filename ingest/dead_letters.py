@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ingest.flush import Letter
+from ingest.flush import Incoming, Letter
 from warehouse.dead_letters import counts, listed
 from warehouse.models.streams import DeadLetter
 
@@ -56,21 +57,38 @@ class Bounds:
         return True
 
 
-def record(session: Session, letters: Iterable[Letter]) -> None:
-    """Writes letters in the caller's transaction; payloads are cut at 64 KiB, with their true size beside them."""
-    session.add_all(
-        DeadLetter(
-            factory_id=letter.factory_id,
-            device_id=letter.device_id,
-            device_key=letter.device_key,
-            reason=letter.reason,
-            detail=_storable(letter.detail),
-            topic=_storable(letter.message.topic),
-            payload=letter.message.payload[:MOST_BYTES],
-            payload_size=len(letter.message.payload),
-            received_at=_EPOCH + timedelta(microseconds=letter.message.received_us),
-        )
-        for letter in letters
+def record(session: Session, letters: Iterable[Letter], ingester: str = "") -> None:
+    """Writes letters in the caller's transaction; payloads are cut at 64 KiB, with their true size beside them.
+
+    A message that the broker gives the same `ingester` again, because its acknowledgement was lost, is recorded once.
+    """
+    session.add_all(_row(letter, ingester) for letter in letters if not _is_recorded(session, letter.message, ingester))
+
+
+def _is_recorded(session: Session, message: Incoming, ingester: str) -> bool:
+    if not message.repeated or not message.mid:
+        return False
+    same = (DeadLetter.message_id == message.mid, DeadLetter.ingester == ingester, DeadLetter.topic == _storable(message.topic))
+    content = (DeadLetter.payload_size == len(message.payload), DeadLetter.payload == message.payload[:MOST_BYTES])
+    # Letters of this very message are written only after all were looked up, so that one with two faults keeps both.
+    with session.no_autoflush:
+        return session.scalar(select(DeadLetter.id).where(*same, *content).limit(1)) is not None
+
+
+def _row(letter: Letter, ingester: str) -> DeadLetter:
+    message = letter.message
+    return DeadLetter(
+        factory_id=letter.factory_id,
+        device_id=letter.device_id,
+        device_key=letter.device_key,
+        reason=letter.reason,
+        detail=_storable(letter.detail),
+        topic=_storable(message.topic),
+        payload=message.payload[:MOST_BYTES],
+        payload_size=len(message.payload),
+        received_at=_EPOCH + timedelta(microseconds=message.received_us),
+        ingester=ingester,
+        message_id=message.mid or None,
     )
 
 

@@ -177,7 +177,7 @@ class Lander:
             latest.touch_devices(session, seen)
             letters = decoded.letters + self._excess_letters()
             recorded = self._bounds.admit(letters)
-            dead_letters.record(session, recorded)
+            dead_letters.record(session, recorded, self._ingester)
             noted = self._notes.write(session)
         # Only now, when it is durable, does anybody remember it.
         self.registry.learn_parameters(discovery.learned)

@@ -9,6 +9,7 @@ services=(
     "mosquitto_pub|mosquitto-clients|publishing as a device would: README's example (marker: broker)"
     "postgres|postgresql|PostgreSQL: the database tests' second half (marker: postgres)"
     "chromium|chromium|a browser: pages as a person sees them (marker: browser)"
+    "caddy|caddy|the TLS proxy: deploy/compose.yaml run as plain processes"
     "softhsm2-util|softhsm2|a signing key in a token: reports sealed through PKCS#11"
 )
 

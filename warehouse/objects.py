@@ -10,14 +10,27 @@ from warehouse.settings import Settings
 LINK_S: Final = 300
 
 
+def open_store(settings: Settings, url: str) -> tuple[Any, str]:
+    """The fsspec file system of an address and the path in it; `s3://` is reached as the settings say."""
+    is_s3 = url.startswith("s3:")
+    files, root = fsspec.core.url_to_fs(url, **(_s3_options(settings) if is_s3 else {}))
+    return files, str(root)
+
+
 class ObjectStore:
     """Files of reports, job results and backups."""
 
     def __init__(self, settings: Settings) -> None:
         self._is_local = settings.files_url.startswith("file:")
         is_s3 = settings.files_url.startswith("s3:")
-        self._files, self._root = fsspec.core.url_to_fs(settings.files_url, **(_s3_options(settings) if is_s3 else {}))
-        self._away: tuple[type[Exception], ...] = (OSError, *(_s3_errors() if is_s3 else ()))
+        self._files, self._root = open_store(settings, settings.files_url)
+        # Amazon's addresses work anywhere; those of a store of one's own only when the settings say how browsers reach it.
+        public = settings.s3_public_endpoint_url or (None if settings.s3_endpoint_url else "")
+        self._signs = is_s3 and public is not None
+        self._public = (
+            fsspec.filesystem("s3", **_s3_options(settings) | {"endpoint_url": public}) if self._signs and public else self._files
+        )
+        self._away = store_errors(settings.files_url)
 
     def write(self, path: str, content: bytes) -> None:
         """Puts the whole file in place or raises RetryableError."""
@@ -52,11 +65,29 @@ class ObjectStore:
             raise RetryableError(f"the file store did not delete {path}: {failed}", path=path) from failed
 
     def link(self, path: str, name: str) -> str | None:
-        """A presigned address for five minutes, under which the file is called `name`; None for a folder, which has no addresses."""
-        if self._is_local:
+        """A presigned address for five minutes, under which the file is called `name`.
+
+        None for a folder, and for a store that browsers do not reach: then the file goes through us.
+        """
+        if not self._signs:
             return None
         called = f'attachment; filename="{name}"'
-        return str(self._files.sign(f"{self._root}/{path}", expiration=LINK_S, ResponseContentDisposition=called))
+        return str(self._public.sign(f"{self._root}/{path}", expiration=LINK_S, ResponseContentDisposition=called))
+
+
+def make_bucket(settings: Settings, address: str) -> None:
+    """Makes the bucket of an `s3://bucket/prefix` address when there is none; nothing happens for other addresses.
+
+    Raises RetryableError while the store is away or does not let us.
+    """
+    if not address.startswith("s3://"):
+        return
+    bucket, store = address.removeprefix("s3://").partition("/")[0], fsspec.filesystem("s3", **_s3_options(settings))
+    try:
+        if not store.exists(bucket):
+            store.mkdir(bucket)
+    except store_errors(address) as failed:
+        raise RetryableError(f"there is no bucket {bucket}, and it cannot be made: {failed}", bucket=bucket) from failed
 
 
 def _s3_options(settings: Settings) -> dict[str, Any]:
@@ -71,8 +102,11 @@ def _s3_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _s3_errors() -> tuple[type[Exception], ...]:
+def store_errors(url: str) -> tuple[type[Exception], ...]:
+    """What the store of an address raises while it is away."""
+    if not url.startswith("s3:"):
+        return (OSError,)
     # Only for those who have a bucket: it takes a third of a second.
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only where S3 is used
 
-    return (BotoCoreError,)
+    return (OSError, BotoCoreError)

@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """Where reports, job results and backups live: empty means a folder in FACTORYOPS_HOME; or an fsspec address such as `s3://bucket/prefix`."""
     s3_endpoint_url: str = ""
     """Address of an S3-compatible store, such as `https://minio.example:9000`; empty means Amazon's."""
+    s3_public_endpoint_url: str = ""
+    """Where browsers reach the store of S3_ENDPOINT_URL, for links to files; empty means that such files go through FactoryOps."""
     s3_region: str = "us-east-1"
     """Region of the buckets."""
     s3_access_key_id: str = ""
@@ -54,8 +56,18 @@ class Settings(BaseSettings):
     """Address that the dashboards and the REST API listen on."""
     web_port: int = Field(default=8080, ge=0, le=65535)
     """Port of the dashboards and the REST API."""
+    web_trusted_proxies: str = "127.0.0.1"
+    """Addresses or networks, separated by commas, of proxies whose word for a client's address is taken, as in X-Forwarded-For."""
     dagster_port: int = Field(default=3070, ge=0, le=65535)
-    """Port of the Dagster UI on 127.0.0.1."""
+    """Port of the Dagster UI."""
+    dagster_host: str = "127.0.0.1"
+    """Where the other processes reach the Dagster UI, to have ordered work begin at once."""
+    dagster_code_host: str = "127.0.0.1"
+    """Where Dagster's daemon and UI reach our code server."""
+    dagster_code_port: int = Field(default=3071, ge=1, le=65535)
+    """Port of our code server."""
+    dagster_database_url: str = ""
+    """Dagster's own state: empty means SQLite in FACTORYOPS_HOME; or `postgresql://user:password@host/database`."""
 
     mqtt_broker_host: str = ""
     """Broker to connect to; empty means that `factoryops up` starts one itself."""
@@ -149,6 +161,15 @@ class Settings(BaseSettings):
     stale_after_seconds: float = Field(default=300, gt=0)
     """A live value older than this, and than three times its machine's usual interval, is shown as stale."""
 
+    llm_base_url: str = ""
+    """Server of a language model that speaks the OpenAI protocol, such as `http://127.0.0.1:11434/v1`; empty means that none is asked."""
+    llm_api_key: SecretStr = SecretStr("")
+    """Key for that server; empty for one that needs none."""
+    llm_model: str = ""
+    """Name of the model there; it must be able to call tools."""
+    llm_timeout_seconds: float = Field(default=60, gt=0, le=300)
+    """Longest that the answer to one question may take, in seconds."""
+
     report_retention_days: int = Field(default=30, ge=1)
     """Files of finished reports are deleted after this many days."""
     compliance_retention_days: int = Field(default=7 * 365 + 2, ge=1)
@@ -168,12 +189,15 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: object) -> Self:
-        """The settings of this process from the environment and `.env`.
+        """The settings of this process from the environment, `.env`, and files of FACTORYOPS_SECRETS (`/run/secrets`).
 
         Raises SettingsError with one message that lists every wrong or missing setting and where each was looked for.
         """
+        # As Docker and Kubernetes mount secrets: a file each, named like the setting. The environment wins over them.
+        folder = secrets_folder()
+        found: dict[str, object] = {"_secrets_dir": folder} if folder.is_dir() else {}
         try:
-            return cls(**overrides)  # type: ignore[arg-type]  # pydantic validates what the overrides hold
+            return cls(**found, **overrides)  # type: ignore[arg-type]  # pydantic validates what the overrides hold
         except ValidationError as failed:
             raise _explained(failed) from failed
 
@@ -232,8 +256,13 @@ def _explained(failed: ValidationError) -> SettingsError:
         said = error["msg"].removeprefix("Value error, ")
         problems.append(f"{name}: {said}" if name else said)
     lines = "\n".join(f"  - {problem}" for problem in problems)
-    looked = f"Looked in the environment and in {Path('.env').absolute()}."
+    looked = f"Looked in the environment, in {Path('.env').absolute()} and in files of {secrets_folder()}."
     return SettingsError(f"These settings are missing or wrong:\n{lines}\n{looked}", problems=problems)
+
+
+def secrets_folder() -> Path:
+    """Where settings may lie as files, one each, named like the setting in small letters: FACTORYOPS_SECRETS, or where Docker puts them."""
+    return Path(os.environ.get("FACTORYOPS_SECRETS", "/run/secrets"))
 
 
 def child_environment(**overrides: str) -> dict[str, str]:

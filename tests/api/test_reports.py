@@ -2,8 +2,10 @@
 
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
@@ -16,9 +18,11 @@ from assets.reporting.render import render_pdf
 from assets.reporting.run import save, seal
 from tests.assets.reporting.conftest import Plant, make_plant, one_page, picture
 from tests.fixtures.object_store import Bucket
-from tests.fixtures.people import PASSWORD
+from tests.fixtures.people import PASSWORD, add_person
 from warehouse import reports
+from warehouse.access.passwords import hash_password
 from warehouse.access.sign_in import sign_in
+from warehouse.clock import ManualClock
 
 PERIOD = {"date_range_start": "2026-03-02T17:00:00Z", "date_range_end": "2026-03-04T17:00:00Z"}
 FACTS = {"run": "RPT-DONGA-1", "snapshot_id": 1, "data_sha256": "0" * 64, "factory": {"name": "North"}}
@@ -80,12 +84,33 @@ def test_download_leads_to_the_sealed_file(client: TestClient, plant: Plant) -> 
 def test_a_download_from_a_bucket_leads_to_a_presigned_address(client: TestClient, plant: Plant, bucket: Bucket) -> None:
     secret = SecretStr(bucket.settings["s3_secret_access_key"])
     in_s3 = {**bucket.settings, "s3_secret_access_key": secret, "object_store_url": f"s3://{bucket.name}/files"}
+    in_s3["s3_public_endpoint_url"] = bucket.endpoint_url
     object.__setattr__(plant.installation, "settings", plant.installation.settings.model_copy(update=in_s3))
     report_id, pdf = stored(plant)
     answer = client.get(f"/v1/reports/{report_id}/download")
     assert (answer.status_code, answer.headers["location"].startswith(bucket.endpoint_url)) == (302, True)
     with urllib.request.urlopen(answer.headers["location"], timeout=5) as file:  # noqa: S310  # the address of the test's own store
         assert file.read() == pdf
+    # The store refuses it afterwards: the time is part of what is signed.
+    assert parse_qs(urlsplit(answer.headers["location"]).query)["X-Amz-Expires"] == ["300"]
+
+
+def test_a_link_to_a_file_dies_with_the_sign_in_and_opens_for_no_other_factory(client: TestClient, plant: Plant) -> None:
+    report_id, _ = stored(plant)
+    link = client.get(f"/v1/reports/{report_id}/download").headers["location"]
+    stranger = TestClient(client.app)
+    assert stranger.get(link).status_code == 401
+    other = add_person(plant.installation.db, hash_password(PASSWORD), "elsewhere")
+    inst = plant.installation
+    asked = {"factory_id": other.factory_id, "email": other.email, "password": PASSWORD}
+    stranger.cookies.set("factoryops_session", sign_in(inst.db, inst.settings, inst.clock, **asked).token)
+    assert stranger.get("/v1/auth/me").json()["factory_id"] == other.factory_id
+    assert stranger.get(link).status_code == 404
+    assert stranger.get(f"/v1/reports/{report_id}/download").status_code == 404
+    assert client.get(link).status_code == 200
+    assert isinstance(inst.clock, ManualClock)
+    inst.clock.advance(timedelta(hours=inst.settings.jwt_expiry_hours, seconds=1))
+    assert client.get(link).status_code == 401
 
 
 def test_the_verify_endpoint_tells_genuine_from_altered(client: TestClient, plant: Plant) -> None:
@@ -121,7 +146,8 @@ def test_a_schedule_is_made_paused_and_deleted(client: TestClient) -> None:
     assert (found["language"], found["catches_up"], found["formats"], found["is_active"]) == ("vi", False, ["pdf", "excel"], True)
     assert found["next_due_at"] == "2026-03-08T23:00:00Z"  # Monday at six in Ho Chi Minh City
     assert client.patch(f"/v1/report-schedules/{found['id']}", json={"is_active": False}).json()["is_active"] is False
-    assert [row["name"] for row in client.get("/v1/report-schedules").json()] == ["Mondays"]
+    page = client.get("/v1/report-schedules").json()
+    assert ([row["name"] for row in page["data"]], page["total"], page["page"], page["per_page"]) == (["Mondays"], 1, 1, 20)
     assert client.delete(f"/v1/report-schedules/{found['id']}").status_code == 204
     assert client.get(f"/v1/report-schedules/{found['id']}").status_code == 404
 

@@ -3,12 +3,14 @@
 import socket
 from pathlib import Path
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from factoryops import dagster_home, doctor, first_start
 from factoryops.cli import app
 from factoryops.doctor import OK, WARNING, WRONG, Finding
+from tests.fixtures.postgres import sqlalchemy_url
 from warehouse import landing
 from warehouse.clock import SystemClock
 from warehouse.installation import Installation
@@ -93,7 +95,30 @@ def test_a_broker_of_ones_own_that_is_away_is_wrong(home: Path, monkeypatch: pyt
 
 
 def test_changed_dagster_settings_are_a_warning(home: Path) -> None:
-    dagster_home.write(home / "dagster", 3071)
+    dagster_home.write(Settings(factoryops_home=home), 3071)
     assert finding(home, "dagster").state == OK
     (home / "dagster" / "dagster.yaml").write_text("telemetry: {enabled: true}\n")
     assert finding(home, "dagster").state == WARNING
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("role", "state", "said"),
+    [
+        ("factoryops", OK, "bound by row-level security"),
+        ("postgres", WARNING, "SUPERUSER and BYPASSRLS"),
+        ("free", WARNING, "has BYPASSRLS"),
+    ],
+)
+def test_a_database_role_that_no_wall_binds_is_a_warning(
+    tmp_path: Path, postgres_database: str, monkeypatch: pytest.MonkeyPatch, role: str, state: str, said: str
+) -> None:
+    if role == "free":
+        with psycopg.connect(postgres_database.replace("factoryops@", "postgres@"), autocommit=True) as connection:
+            connection.execute("DO $$ BEGIN CREATE ROLE free LOGIN BYPASSRLS; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+    monkeypatch.setenv("DATABASE_URL", sqlalchemy_url(postgres_database.replace("factoryops@", f"{role}@")))
+    (tmp_path / "home").mkdir()
+    found = finding(tmp_path / "home", "database role")
+    assert (found.state, said in found.said) == (state, True), found
+    assert bool(found.fix) == (state == WARNING)

@@ -14,6 +14,7 @@ from factoryops.demo_sign_in import DemoSignIn, read_sign_in, write_sign_in
 from factoryops.log_stream import LogStream
 from warehouse.clock import ManualClock
 from warehouse.errors import PermanentError
+from warehouse.settings import Settings
 
 
 def test_a_taken_port_gives_the_next_free_one() -> None:
@@ -43,12 +44,23 @@ def test_the_demos_sign_in_is_kept_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_dagsters_folder_turns_telemetry_off_and_names_our_code(tmp_path: Path) -> None:
-    dagster_home.write(tmp_path / "dagster", 4711)
+    dagster_home.write(Settings(factoryops_home=tmp_path), 4711)
     instance = yaml.safe_load((tmp_path / "dagster" / "dagster.yaml").read_text())
     workspace = yaml.safe_load((tmp_path / "dagster" / "workspace.yaml").read_text())
     assert instance["telemetry"] == {"enabled": False}
     assert instance["sensors"]["use_threads"] is True
     assert workspace["load_from"] == [{"grpc_server": {"host": "127.0.0.1", "port": 4711, "location_name": "factoryops"}}]
+    assert "storage" not in instance
+
+
+def test_on_several_machines_dagster_keeps_its_state_in_a_database_that_only_its_owner_can_read_of(tmp_path: Path) -> None:
+    address = "postgresql://u:p%40ss@db/dagster"
+    folder = dagster_home.write(Settings(factoryops_home=tmp_path, dagster_database_url=address, dagster_code_host="code"), 3071)
+    instance = yaml.safe_load((folder / "dagster.yaml").read_text())
+    workspace = yaml.safe_load((folder / "workspace.yaml").read_text())
+    assert instance["storage"] == {"postgres": {"postgres_url": address}}
+    assert stat.S_IMODE((folder / "dagster.yaml").stat().st_mode) == 0o600
+    assert workspace["load_from"][0]["grpc_server"]["host"] == "code"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from ingest import dead_letters, reasons
 from ingest.dead_letters import Bounds
-from ingest.flush import Letter
+from ingest.flush import Incoming, Letter
 from tests.fixtures.people import Person
 from tests.ingest.messages import RECEIVED, incoming
 from warehouse.db import Database
@@ -31,6 +31,25 @@ def test_topics_and_details_that_no_database_takes_are_kept_readable(database: D
     record(database, letter(b"\x00\xff", "a\0b\ud800"))
     (kept,) = dead_letters.listed(database)
     assert (kept.topic, kept.payload) == ("a\\0b\\ud800", b"\x00\xff")
+
+
+def delivered(payload: bytes, mid: int, *, repeated: bool) -> Letter:
+    return Letter(Incoming("t", payload, 0, mid=mid, repeated=repeated), reasons.NOT_JSON, "detail", None, None, "M01")
+
+
+def test_what_the_broker_delivers_again_is_recorded_once(database: Database) -> None:
+    both = [delivered(b"1", 7, repeated=False), delivered(b"1", 7, repeated=False)]  # two faults of one message
+    record(database, *both)
+    record(database, *[delivered(b"1", 7, repeated=True)] * 2)
+    assert dead_letters.counts(database) == {reasons.NOT_JSON: 2}
+
+
+def test_a_repeat_that_was_never_recorded_is_recorded_with_all_its_faults(database: Database) -> None:
+    record(database, delivered(b"1", 7, repeated=False))
+    record(database, *[delivered(b"2", 7, repeated=True)] * 2, delivered(b"1", 8, repeated=True))
+    with system_session(database, "another ingester in a test", write=True) as session:
+        dead_letters.record(session, [delivered(b"1", 7, repeated=True)], "ingest-2")
+    assert dead_letters.counts(database) == {reasons.NOT_JSON: 5}
 
 
 def test_counted_and_listed_by_reason_and_factory(database: Database, two_people: tuple[Person, Person]) -> None:

@@ -99,7 +99,7 @@ def supervisor(home: Settings, lines: list[str]) -> Iterator[Supervisor]:
     """Broker, ingester, code server, webserver and daemon, as `factoryops up` runs them."""
     require_program("mosquitto", package="mosquitto")
     ports = Ports(web=0, dagster=free_port(), code_server=free_port(), mqtt=home.mqtt_broker_port)
-    dagster_home.write(home.home / "dagster", ports.code_server)
+    dagster_home.write(home, ports.code_server)
     environment = child_environment(FACTORYOPS_HOME=str(home.home), MQTT_BROKER_PORT=str(ports.mqtt), PYTHONUNBUFFERED="1")
     made = Supervisor(environment, lambda name, line: lines.append(f"{name}: {line}"), REPOSITORY)
     python = (sys.executable, "-m", "factoryops")

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def in_s3(settings: Settings, bucket: Bucket) -> Settings:
     secret = SecretStr(bucket.settings["s3_secret_access_key"])
-    return settings.model_copy(update={**bucket.settings, "s3_secret_access_key": secret, "object_store_url": f"s3://{bucket.name}/files"})
+    public = {"s3_public_endpoint_url": bucket.endpoint_url.replace("127.0.0.1", "localhost")}
+    own = {"s3_secret_access_key": secret, "object_store_url": f"s3://{bucket.name}/files"}
+    return settings.model_copy(update={**bucket.settings, **own, **public})
 
 
 @pytest.fixture(params=["settings", "in_s3"])
@@ -45,6 +47,14 @@ def test_whoever_has_the_presigned_address_gets_the_file_under_its_name(in_s3: S
     with urllib.request.urlopen(store.link("factories/1/a.pdf", "RPT-1.pdf") or "", timeout=5) as answer:  # noqa: S310  # the test's own store
         assert answer.read() == b"%PDF-1.7"
         assert answer.headers["content-disposition"] == 'attachment; filename="RPT-1.pdf"'
+
+
+def test_addresses_lead_where_browsers_reach_the_store(in_s3: Settings) -> None:
+    assert (ObjectStore(in_s3).link("a", "a") or "").startswith(in_s3.s3_public_endpoint_url)
+    inside = in_s3.model_copy(update={"s3_public_endpoint_url": ""})
+    assert ObjectStore(inside).link("a", "a") is None, "nobody outside reaches a store whose outside address was not told"
+    amazon = in_s3.model_copy(update={"s3_public_endpoint_url": "", "s3_endpoint_url": ""})
+    assert "amazonaws.com" in (ObjectStore(amazon).link("a", "a") or "")
 
 
 def test_a_store_that_is_away_is_to_be_tried_again(in_s3: Settings) -> None:

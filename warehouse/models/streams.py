@@ -74,6 +74,10 @@ class DeadLetter(Base):
     payload_size: Mapped[int]
     received_at: Mapped[datetime] = mapped_column(index=True)
     replayed_at: Mapped[datetime | None]
+    ingester: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    """Client id of the ingester that the broker gave the message to."""
+    message_id: Mapped[int | None] = mapped_column(index=True)
+    """The broker's id of that delivery, by which one that comes again is known; None with QoS 0, which never comes again."""
 
 
 class InstallationFact(Base):
