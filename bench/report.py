@@ -95,6 +95,7 @@ def _day(start: datetime) -> pl.DataFrame:
 def watched_memory() -> Iterator[dict[str, float]]:
     """The most memory of this process and all its children, in MB (pages that several share are counted once); `rss_mb`: of this one."""
     found, over, me = {"mb": 0.0, "rss_mb": 0.0}, threading.Event(), psutil.Process()
+    own_command = me.cmdline()
 
     def look() -> None:
         while not over.wait(0.05):
@@ -102,7 +103,9 @@ def watched_memory() -> Iterator[dict[str, float]]:
             found["rss_mb"] = max(found["rss_mb"], me.memory_info().rss / 1e6)
             for process in (me, *me.children(recursive=True)):
                 try:
-                    total += process.memory_full_info().pss
+                    # Between vfork and exec a child has no memory but ours, and the kernel would tell it as the child's once more.
+                    if process is me or process.cmdline() != own_command:
+                        total += process.memory_full_info().pss
                 except psutil.NoSuchProcess:
                     continue
             found["mb"] = max(found["mb"], total / 1e6)
