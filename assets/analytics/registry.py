@@ -83,8 +83,11 @@ class ModelRegistry:
         self._store = ObjectStore(installation.settings)
         self._key = hashlib.sha256(b"models\0" + signing_key(installation.settings).encode()).digest()
 
-    def save(self, name: str, model: Any, training: Training) -> ModelCard:
-        """Keeps a model as the newest version of `name`, which counts from now on. Raises RetryableError while the store is away."""
+    def save(self, name: str, model: Any, training: Training, *, counts: bool = True) -> ModelCard:
+        """Keeps a model as the newest version of `name`, which counts from now on unless told otherwise.
+
+        Raises RetryableError while the store is away.
+        """
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,60}", name):
             raise ValueError(f"not a name of a model: {name!r}")
         buffer = io.BytesIO()
@@ -94,14 +97,16 @@ class ModelRegistry:
         card = ModelCard(
             name, f"{now:%Y%m%dT%H%M%S%f}-{sha256[:8]}", now, training.snapshot_id, training.data_start, training.data_end,
             tuple(training.features), dict(training.metrics), dict(training.parameters), sha256, len(content), _libraries(),
-            is_current=True,
+            is_current=counts,
         )  # fmt: skip
         self._store.write(self._path(card), content)
         with self._changed() as cards:
-            mine = [replace(each, is_current=False) for each in cards if each.name == name]
-            cards[:] = [each for each in cards if each.name != name] + [*mine, card][-KEPT:]
-        for old in [*mine, card][:-KEPT]:
-            self._store.delete(self._path(old))
+            mine = [replace(each, is_current=each.is_current and not counts) for each in cards if each.name == name] + [card]
+            kept = [each for at, each in enumerate(mine) if each.is_current or at >= len(mine) - KEPT]
+            cards[:] = [each for each in cards if each.name != name] + kept
+        for old in mine:
+            if old not in kept:
+                self._store.delete(self._path(old))
         return card
 
     def cards(self, name: str = "") -> list[ModelCard]:

@@ -76,6 +76,16 @@ def test_old_versions_are_deleted_and_other_names_stay(
     assert len(registry.cards()) == KEPT + 1
 
 
+def test_a_model_that_does_not_count_leaves_the_one_that_does(registry: ModelRegistry, manual_clock: ManualClock) -> None:
+    counting = registry.save("failure", 0, LEARNED)
+    for number in range(KEPT + 1):
+        manual_clock.advance(timedelta(days=1))
+        registry.save("failure", number, LEARNED, counts=False)
+    assert registry.current("failure") == counting
+    assert registry.load(counting) == 0
+    assert len(registry.cards("failure")) == KEPT + 1
+
+
 def test_a_model_that_somebody_changed_is_not_opened(registry: ModelRegistry, installation: Installation) -> None:
     card = registry.save("failure", 1, LEARNED)
     path = _index(installation).parent / "failure" / f"{card.version}.joblib"
