@@ -1,7 +1,7 @@
 """Backtests of rules that are in the database or about to be: over the lake, beside the present version."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -72,13 +72,63 @@ def try_rule(
         device_ids = _watched(session, row)
         present = compiled_rule(row, clock, frozenset(device_ids))
         tried = present if changed is None else compiled_rule(_copy(row, changed), clock, frozenset(device_ids))
-    steps = 1 if changed is None else 2
     period = _Period(lake, zone, tuple(device_ids), since, until)
-    found = _over_lake(period, tried, lambda done, total: progress(done, steps * total))
-    if changed is None:
-        return Trial(tried, found, None, None, zone)
-    before = _over_lake(period, present, lambda done, total: progress(total + done, 2 * total))
-    return Trial(tried, found, before, compare(found, before), zone)
+    return _trial(period, tried, None if changed is None else period, present, progress)
+
+
+@dataclass(frozen=True)
+class Unsaved:
+    """A rule that is being edited."""
+
+    fields: Mapping[str, Any]
+    """`rules.keeping.FIELDS`."""
+    device_ids: Sequence[int] = ()
+    """For scope `device`; other rules watch all machines."""
+    rule_id: int | None = None
+    """The rule that it is to replace; None: a new one."""
+
+
+def try_unsaved(
+    db: Database,
+    lake: Lake,
+    factory_id: int,
+    unsaved: Unsaved,
+    since: datetime,
+    until: datetime,
+    *,
+    progress: Progress = lambda _done, _total: None,
+) -> Trial:
+    """What a rule would have raised in [since, until) before it is saved; beside the present version, on that one's own machines.
+
+    Raises NotFoundError for rules and machines that the factory does not have, InvalidInputError for a wrong condition or schedule.
+    """
+    fields, rule_id = unsaved.fields, unsaved.rule_id
+    with tenant_session(db, factory_id) as session:
+        clock = clock_of(session.scalars(select(Factory)).one())
+        known = sorted(session.scalars(select(Device.id)))
+        watched = known if fields["scope"] == "global" else sorted(set(unsaved.device_ids))
+        unknown = sorted(set(watched) - set(known))
+        if unknown:
+            raise NotFoundError(f"there is no machine {unknown[0]} in this factory", noun="device", key=unknown[0])
+        draft = compiled_rule(alerting.Rule(id=rule_id or 0, factory_id=factory_id, **fields), clock, frozenset(watched))
+        present = None if rule_id is None else session.get(alerting.Rule, rule_id)
+        if rule_id is not None and present is None:
+            raise NotFoundError(f"there is no rule {rule_id}", noun="rule", key=str(rule_id))
+        before_ids = () if present is None else _watched(session, present)
+        before = None if present is None else compiled_rule(present, clock, frozenset(before_ids))
+    period = _Period(lake, clock.timezone, tuple(watched), since, until)
+    beside = None if before is None else replace(period, device_ids=tuple(before_ids))
+    return _trial(period, draft, beside, before, progress)
+
+
+def _trial(period: _Period, tried: Rule, beside: _Period | None, present: Rule | None, progress: Progress) -> Trial:
+    """A rule over a period, and another one beside it if there is one."""
+    total = len(period.device_ids) + (len(beside.device_ids) if beside else 0)
+    found = _over_lake(period, tried, lambda done, _of: progress(done, total))
+    if beside is None or present is None:
+        return Trial(tried, found, None, None, period.zone)
+    before = _over_lake(beside, present, lambda done, _of: progress(len(period.device_ids) + done, total))
+    return Trial(tried, found, before, compare(found, before), period.zone)
 
 
 def rule_named(db: Database, factory_id: int, name: str) -> int:

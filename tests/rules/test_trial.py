@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from factoryops.cli import app
 from rules.baselines import LiveBaselines, usual_hours
 from rules.schedule import microseconds
-from rules.trial import rule_named, try_rule
+from rules.trial import Unsaved, rule_named, try_rule, try_unsaved
 from tests.rules.installation import HOT, START, add_device, add_factory, add_rule
 from tests.warehouse.frames import series
 from warehouse.clock import SystemClock
@@ -51,6 +51,41 @@ def test_a_rule_is_tried_beside_its_present_version(sqlite_database: Database, l
     assert (trial.comparison.both, len(trial.comparison.only_new), len(trial.comparison.only_present)) == (1, 0, 1)
     assert trial.found.share_firing == pytest.approx(2 / 60)
     assert done == [(1, 2), (2, 2)]
+
+
+FIELDS = {
+    "name": "Hot", "scope": "device", "conditions": {**HOT, "threshold": 83}, "cooldown_minutes": 0.0, "severity": "high",
+    "schedule_type": "always", "schedule_config": None, "notification_channels": None, "is_active": True,
+}  # fmt: skip
+
+
+def test_a_rule_that_is_not_saved_yet_is_tried_alone_and_beside_the_one_it_is_to_replace(sqlite_database: Database, lake: Lake) -> None:
+    factory, device = a_plant(sqlite_database)
+    other = add_device(sqlite_database, factory, "M02")
+    for number in (device, other):
+        lake.append(series(number, "spindle_temp", VALUES, factory_id=factory))
+    alone = try_unsaved(sqlite_database, lake, factory, Unsaved(FIELDS, [device]), START, START + HOUR)
+    assert (len(alone.found.episodes), alone.present, alone.comparison) == (1, None, None)
+    rule = add_rule(sqlite_database, factory, devices=[device], cooldown_minutes=0)
+    done: list[tuple[int, int]] = []
+    unsaved = Unsaved({**FIELDS, "scope": "global"}, (), rule)
+    beside = try_unsaved(sqlite_database, lake, factory, unsaved, START, START + HOUR, progress=lambda now, of: done.append((now, of)))
+    assert beside.present is not None
+    assert beside.comparison is not None
+    assert (beside.found.device_ids, beside.present.device_ids) == ((device, other), (device,))
+    assert (len(beside.found.episodes), len(beside.present.episodes)) == (2, 2)
+    assert (beside.comparison.both, len(beside.comparison.only_new), len(beside.comparison.only_present)) == (1, 1, 1)
+    assert done == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_unsaved_rule_reaches_no_other_factory(sqlite_database: Database, lake: Lake) -> None:
+    mine, _ = a_plant(sqlite_database)
+    theirs = add_factory(sqlite_database)
+    device = add_device(sqlite_database, theirs)
+    rule = add_rule(sqlite_database, theirs, name="Theirs")
+    for unsaved in (Unsaved(FIELDS, [device]), Unsaved({**FIELDS, "scope": "global"}, (), rule)):
+        with pytest.raises(NotFoundError):
+            try_unsaved(sqlite_database, lake, mine, unsaved, START, START + HOUR)
 
 
 def test_another_factorys_rule_cannot_be_tried(sqlite_database: Database, lake: Lake) -> None:
