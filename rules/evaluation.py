@@ -175,12 +175,12 @@ class Evaluator:
 
     def _resume(self) -> None:
         with system_session(self.db, "resume the rule evaluator") as session:
+            if self._memory is not None and landing.cursor(session, CONSUMER) == self._committed:
+                return
             row = session.execute(
                 select(ConsumerCursor.position, ConsumerCursor.state).where(ConsumerCursor.name == CONSUMER)
             ).one_or_none()
             cursor, state = (0, None) if row is None else row
-            if self._memory is not None and cursor == self._committed:
-                return
             self._look_for_rules(session)
             before: dict[int, str] = {}
             if self._memory is None or cursor < self._position or self._position != self._committed:

@@ -34,6 +34,10 @@ STANDBY_GIVES_WAY_S: Final = 0.1
 """How long the standby leaves the lease alone between two holds: two looks of a sensor tick that waits for it."""
 WAITING_LOOKS_EVERY_S: Final = 0.05
 """How often a contender looks at a lease that another one holds: the gap at a hand-over, and 1 % of a core."""
+BUSY_FOR_S: Final = 1.0
+"""How long after a batch it looks oftener: at a busy plant's alert that is 8 ms sooner, and an idle one is not asked 200 times a second."""
+BUSY_LOOKS: Final = 4
+"""How much oftener."""
 log = structlog.get_logger()
 
 _shared: dict[str, Evaluator] = {}
@@ -77,6 +81,7 @@ def drain(evaluator: Evaluator, lease: Lease, until: datetime, stop: threading.E
     Raises LeaseLostError when another contender took over.
     """
     summary, began, behind = TickSummary(), time.monotonic(), False
+    busy_until = began
     watch = LogWatch(evaluator.db)
     try:
         while not stop.is_set() and evaluator.clock.now() < until:
@@ -84,10 +89,11 @@ def drain(evaluator: Evaluator, lease: Lease, until: datetime, stop: threading.E
             if watch.landed() or behind:
                 step = evaluator.step()
                 summary, behind = summary.plus(step), step.batches == BATCHES_A_STEP
+                busy_until = time.monotonic() + BUSY_FOR_S
             if not behind:
                 summary = replace(summary, alerts=summary.alerts + evaluator.tick())
                 evaluator.flush()
-                stop.wait(poll_s)
+                stop.wait(poll_s if time.monotonic() > busy_until else poll_s / BUSY_LOOKS)
     finally:
         watch.close()
     return replace(summary, seconds_held=time.monotonic() - began, position=evaluator.position, too_late=evaluator.counts.too_late)

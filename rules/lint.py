@@ -28,6 +28,7 @@ from rules.conditions import (
     parameters,
 )
 from rules.keeping import KeptRule
+from rules.memory import MOST_READINGS_IN_A_WINDOW
 from rules.parse import parse_definition
 from warehouse.db import Database
 from warehouse.errors import InvalidInputError, LakeBusyError
@@ -37,6 +38,7 @@ from warehouse.models.devices import Device, DeviceParameter
 from warehouse.tenancy import tenant_session
 
 LOOKS_BACK: Final = timedelta(days=30)
+HOUR_US: Final = 3_600_000_000
 INFINITE: Final = float("inf")
 
 
@@ -45,7 +47,7 @@ class Warned:
     """One warning."""
 
     kind: str
-    """`unknown_parameter`, `never_true`, `always_true`, `units`, `contradiction` or `overlap`."""
+    """`unknown_parameter`, `never_true`, `always_true`, `wide_window`, `units`, `contradiction` or `overlap`."""
     parameter: str
     message: str
 
@@ -56,6 +58,8 @@ class Seen:
 
     least: float
     greatest: float
+    most_an_hour: int = 0
+    """Readings of one machine in its busiest hour."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ def warnings(condition: Condition, known: Known) -> list[Warned]:
     found = _unknown_parameters(condition, known)
     for leaf in dict.fromkeys(leaves(condition)):
         found += _against_history(leaf, known.seen.get(leaf.parameter))
+        found += _about_window(leaf, known.seen.get(leaf.parameter))
         found += _about_units(leaf, known)
     return [*found, *_contradictions(condition), *_overlaps(condition, known.others)]
 
@@ -118,6 +123,20 @@ def _against_history(leaf: Leaf, seen: Seen | None) -> list[Warned]:
         return []
     kind = "always_true" if crosses else "never_true"
     return [Warned(kind, leaf.parameter, f"{_told(leaf)} would have been {'always' if crosses else 'never'} true: {span}")]
+
+
+def _about_window(leaf: Leaf, seen: Seen | None) -> list[Warned]:
+    """A window that holds more readings than the evaluator remembers."""
+    if seen is None or not isinstance(leaf, Comparison | Range) or not leaf.measure.window_us:
+        return []
+    readings = round(seen.most_an_hour * leaf.measure.window_us / HOUR_US)
+    if readings <= MOST_READINGS_IN_A_WINDOW:
+        return []
+    message = (
+        f"{leaf.parameter} sends up to {seen.most_an_hour} readings an hour: the window holds {readings}, "
+        f"of which only the newest {MOST_READINGS_IN_A_WINDOW} count live"
+    )
+    return [Warned("wide_window", leaf.parameter, message)]
 
 
 def _crosses(leaf: Comparison | Range, seen: Seen) -> bool | None:
@@ -250,9 +269,9 @@ def _others(session: Session, rule_id: int | None, device_ids: Sequence[int]) ->
 def _seen(lake: Lake, factory_id: int, names: Iterable[str], device_ids: Sequence[int], now: datetime) -> dict[str, Seen]:
     frame = lake.reader(factory_id).query(
         """
-        SELECT parameter, min("min") AS least, max("max") AS greatest FROM rollup_1h
+        SELECT parameter, min("min") AS least, max("max") AS greatest, max("count") AS most_an_hour FROM rollup_1h
         WHERE list_contains($names, parameter) AND list_contains($devices, device_id) AND bucket >= $since GROUP BY parameter
         """,
         {"names": sorted(names), "devices": list(device_ids), "since": now - LOOKS_BACK},
     )
-    return {row["parameter"]: Seen(row["least"], row["greatest"]) for row in frame.drop_nulls().iter_rows(named=True)}
+    return {row["parameter"]: Seen(row["least"], row["greatest"], row["most_an_hour"]) for row in frame.drop_nulls().iter_rows(named=True)}

@@ -11,6 +11,7 @@ from the remembered readings themselves, which an evaluator needs anyway and whi
 A last known value holds until a newer one arrives, however long that takes: machines that report on change depend on it.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -48,7 +49,7 @@ class Counts:
 class Series:
     """The remembered readings of one parameter of one device, by device time in microseconds since 1970 UTC."""
 
-    times: list[int] = field(default_factory=list)
+    times: "array[int]" = field(default_factory=lambda: array("q"))
     values: list[Said] = field(default_factory=list)
     complete_from: int = _ANY_TIME
     """Readings from here on are all remembered; of older ones only the newest."""
@@ -66,7 +67,7 @@ class Series:
         index = bisect_right(self.times, at_us)
         return self.times[index - 1] if index else None
 
-    def window(self, at_us: int, window_us: int) -> tuple[list[int], list[Said]]:
+    def window(self, at_us: int, window_us: int) -> "tuple[array[int], list[Said]]":
         """The readings after `at_us - window_us` up to `at_us`."""
         first, last = bisect_right(self.times, at_us - window_us), bisect_right(self.times, at_us)
         return self.times[first:last], self.values[first:last]
@@ -124,7 +125,7 @@ class DeviceMemory:
     def seed(self, parameter: str, at_us: int, value: Said) -> None:
         """Makes a value known that arrived before anybody watched the parameter; the reading itself may still arrive and counts then."""
         if parameter not in self.series:
-            self.series[parameter] = Series([at_us - 1], [value], at_us)
+            self.series[parameter] = Series(array("q", [at_us - 1]), [value], at_us)
             know(self.current, parameter, value)
 
     def forget_after(self, at_us: int) -> None:
@@ -133,7 +134,8 @@ class DeviceMemory:
             keep = bisect_left(series.times, at_us)
             # The last value stays known, as of now: it is the time that was wrong.
             last = series.values[-1] if series.values else None
-            series.times[keep:], series.values[keep:] = ([at_us - 1], [last]) if keep < len(series.times) else ([], [])
+            if keep < len(series.times):
+                series.times[keep:], series.values[keep:] = array("q", [at_us - 1]), [last]
             series.complete_from = min(series.complete_from, at_us)
         self.newest_us = at_us - 1
 
@@ -212,7 +214,7 @@ class Memory:
                     self.counts.repeated += parameter != WHOLE_DEVICE
                     continue
                 # Only a seeded value can be ahead of its device: what arrives counts instead.
-                times.clear()
+                del times[:]
                 series.values.clear()
             times.append(at_us)
             series.values.append(value)

@@ -6,15 +6,17 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Response
 
 from api.dependencies import Inst, PageOf, Who, Worker, worker
 from api.schemas.common import Data, Page
-from api.schemas.notifications import ChainIn, ChainOut, NewWebhook, Preference, Step, Undelivered, WebhookIn, WebhookOut
+from api.schemas.notifications import ChainIn, ChainOut, NewWebhook, Preference, Step, Undelivered, WebhookIn, WebhookOut, WebhookPatch
 from rules.notify import undelivered as dead
 from rules.notify.wishes import (
     ChainRow,
     ChainStep,
     NewChain,
+    WebhookChange,
     Wish,
     add_webhook,
     chains_of,
+    change_webhook,
     delete_chain,
     delete_webhook,
     find_chain,
@@ -95,6 +97,13 @@ def create_webhook(who: Organiser, inst: Inst, body: WebhookIn) -> NewWebhook:
     """Makes a webhook and shows its secret, this once. Requests are signed as standardwebhooks.com says."""
     row = add_webhook(inst.db, inst.clock, who.factory_id, body.name, body.url, body.least_severity, user_id=who.user_id)
     return NewWebhook(**_webhook(row), secret=row.secret)
+
+
+@router.patch("/webhooks/{webhook_id}", operation_id="changeWebhook")
+def update_webhook(webhook_id: Id, who: Organiser, inst: Inst, body: WebhookPatch) -> WebhookOut:
+    """Changes a webhook, or switches it off and on; its secret stays. What is not given stays."""
+    asked = WebhookChange(**body.model_dump())
+    return WebhookOut(**_webhook(change_webhook(inst.db, inst.clock, who.factory_id, webhook_id, asked, user_id=who.user_id)))
 
 
 @router.delete("/webhooks/{webhook_id}", operation_id="deleteWebhook", status_code=204)

@@ -54,6 +54,15 @@ class WebhookIn(Schema):
     least_severity: Severity = "low"
 
 
+class WebhookPatch(Schema):
+    """What is to change of a webhook; what is not given stays."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=255)
+    url: str | None = Field(default=None, min_length=1, max_length=1000)
+    least_severity: Severity | None = None
+    is_active: bool | None = None
+
+
 class WebhookOut(WebhookIn):
     """A webhook as it is."""
 

@@ -68,6 +68,16 @@ class ChainRow:
     steps: tuple[ChainStep, ...]
 
 
+@dataclass(frozen=True)
+class WebhookChange:
+    """What is to change of a webhook; None: stays."""
+
+    name: str | None = None
+    url: str | None = None
+    least_severity: str | None = None
+    is_active: bool | None = None
+
+
 def wishes_of(db: Database, factory_id: int, user_id: int) -> list[Wish]:
     """The preferences of a person, one for each channel."""
     with tenant_session(db, factory_id) as session:
@@ -166,20 +176,38 @@ def webhooks_of(db: Database, factory_id: int) -> list[Webhook]:
         return list(session.scalars(select(Webhook).order_by(Webhook.id)))
 
 
+def find_webhook(db: Database, factory_id: int, webhook_id: int) -> Webhook:
+    """One webhook. Raises NotFoundError, also for those of other factories."""
+    with tenant_session(db, factory_id) as session:
+        found: Webhook = _known(session, Webhook, webhook_id, "webhook")
+        return found
+
+
 def add_webhook(db: Database, clock: Clock, factory_id: int, name: str, url: str, least_severity: str, *, user_id: int) -> Webhook:
     """Makes a webhook; its `secret` is for the receiver, and is not shown again. Raises InvalidInputError."""
     now = clock.now()
-    _one_of(least_severity, SEVERITIES, "$.least_severity")
-    if not name.strip():
-        raise InvalidInputError("a webhook needs a name", path="$.name")
-    row = Webhook(
-        name=name.strip(), url=checked_url(url), secret=new_secret(), least_severity=least_severity, created_by=user_id, created_at=now
-    )
+    row = Webhook(secret=new_secret(), created_by=user_id, created_at=now, is_active=True)
+    _set_webhook(row, name, url, least_severity)
     with tenant_session(db, factory_id, write=True) as session:
         session.add(row)
         session.flush()
-        actor, facts = audit.Actor(factory_id, user_id), {"name": row.name, "url": row.url, "least_severity": row.least_severity}
-        audit.append(session, "webhook.create", f"webhook:{row.id}", now, actor, after=facts)
+        audit.append(session, "webhook.create", f"webhook:{row.id}", now, audit.Actor(factory_id, user_id), after=_webhook_facts(row))
+        return row
+
+
+def change_webhook(db: Database, clock: Clock, factory_id: int, webhook_id: int, asked: WebhookChange, *, user_id: int) -> Webhook:
+    """Changes what is given; the secret stays. One that is switched off gets nothing, also not what waits for it.
+
+    Raises NotFoundError and InvalidInputError.
+    """
+    with tenant_session(db, factory_id, write=True) as session:
+        row: Webhook = _known(session, Webhook, webhook_id, "webhook")
+        before = _webhook_facts(row)
+        given = {name: value for name in WebhookChange.__dataclass_fields__ if (value := getattr(asked, name)) is not None}
+        row.is_active = given.pop("is_active", row.is_active)
+        _set_webhook(row, **{"name": row.name, "url": row.url, "least_severity": row.least_severity} | given)
+        actor = audit.Actor(factory_id, user_id)
+        audit.append(session, "webhook.change", f"webhook:{row.id}", clock.now(), actor, before=before, after=_webhook_facts(row))
         return row
 
 
@@ -187,9 +215,16 @@ def delete_webhook(db: Database, clock: Clock, factory_id: int, webhook_id: int,
     """Deletes a webhook with the messages that wait for it. Raises NotFoundError."""
     with tenant_session(db, factory_id, write=True) as session:
         row = _known(session, Webhook, webhook_id, "webhook")
-        actor, facts = audit.Actor(factory_id, user_id), {"name": row.name, "url": row.url}
+        actor, facts = audit.Actor(factory_id, user_id), _webhook_facts(row)
         session.delete(row)
         audit.append(session, "webhook.delete", f"webhook:{webhook_id}", clock.now(), actor, before=facts)
+
+
+def _set_webhook(row: Webhook, name: str, url: str, least_severity: str) -> None:
+    _one_of(least_severity, SEVERITIES, "$.least_severity")
+    if not name.strip():
+        raise InvalidInputError("a webhook needs a name", path="$.name")
+    row.name, row.url, row.least_severity = name.strip(), checked_url(url), least_severity
 
 
 def _check_chain(asked: NewChain) -> None:
@@ -227,6 +262,10 @@ def _known(session: Session, model: Any, key: int, noun: str) -> Any:
 
 def _wish_facts(row: NotificationPreference) -> dict[str, Any]:
     return {name: getattr(row, name) for name in Wish.__dataclass_fields__}
+
+
+def _webhook_facts(row: Webhook) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ("name", "url", "least_severity", "is_active")}
 
 
 def _chain_facts(found: ChainRow) -> dict[str, Any]:

@@ -28,9 +28,16 @@ TABLE = {
         GET /alerts/quality
         GET /alerts/{alert_id}
         GET /alerts/{alert_id}/history
+        GET /analytics/anomalies
+        GET /analytics/energy-forecast
+        GET /analytics/failure-risks
         GET /analytics/jobs
         GET /analytics/jobs/{job_id}
+        GET /analytics/jobs/{job_id}/files/{file_name}
         GET /analytics/jobs/{job_id}/result
+        GET /analytics/schedules
+        GET /analytics/schedules/{analysis_schedule_id}
+        GET /availability/days
         GET /auth/me
         GET /dashboard/summary
         GET /dead-letters
@@ -40,14 +47,22 @@ TABLE = {
         GET /devices/{device_id}
         GET /devices/{device_id}/kpis/history
         GET /devices/{device_id}/kpis/live
+        GET /devices/{device_id}/maintenance-events
         GET /devices/{device_id}/notes
         GET /devices/{device_id}/parameters
+        GET /devices/{device_id}/states
+        GET /energy
+        GET /energy/days
+        GET /energy/indicators
         GET /escalation-chains
         GET /escalation-chains/{chain_id}
         GET /events
         GET /factory
+        GET /health/history
+        GET /maintenance-events
         GET /notification-preferences
         PUT /notification-preferences
+        GET /oee/days
         GET /report-schedules
         GET /report-schedules/{schedule_id}
         GET /reports
@@ -102,9 +117,11 @@ TABLE = {
         POST /silences
         DELETE /silences/{silence_id}
         PATCH /silences/{silence_id}
+        PUT /silences/{silence_id}
         GET /webhooks
         POST /webhooks
         DELETE /webhooks/{webhook_id}
+        PATCH /webhooks/{webhook_id}
     """,
     "create_rules": """
         POST /rules
@@ -113,8 +130,13 @@ TABLE = {
         PATCH /rules/{rule_id}/toggle
     """,
     "run_analytics": """
+        POST /analytics/ask
         POST /analytics/jobs
         DELETE /analytics/jobs/{job_id}
+        POST /analytics/jobs/{job_id}/cancel
+        POST /analytics/schedules
+        DELETE /analytics/schedules/{analysis_schedule_id}
+        PATCH /analytics/schedules/{analysis_schedule_id}
     """,
     "generate_reports": """
         POST /report-schedules
@@ -147,6 +169,7 @@ TREE = {"operator": "AND", "conditions": [{"parameter": "power", "operator": "gt
 BODIES: dict[str, dict[str, Any]] = {
     "POST /alerts/{alert_id}/comments": {"comment": "x"},
     "PATCH /alerts/{alert_id}/assign": {"assignee_id": None},
+    "PATCH /analytics/schedules/{analysis_schedule_id}": {"is_active": False},
     "PATCH /devices/{device_id}": {"name": "x"},
     "PATCH /devices/{device_id}/parameters/{parameter_id}": {"unit": "W"},
     "PATCH /factory": {"shifts": None},
@@ -156,10 +179,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /rules/{rule_id}": {"name": "x"},
     "POST /rules/{rule_id}/backtest": {"since": "2026-01-05T07:00:00Z", "until": "2026-01-05T08:00:00Z"},
     "PATCH /silences/{silence_id}": {"ends_at": "2099-01-01T00:00:00Z"},
+    "PUT /silences/{silence_id}": {"reason": "x", "ends_at": "2099-01-01T00:00:00Z"},
     "PATCH /users/{user_id}/permissions": {"permissions": {}},
 }
 QUERIES = {
     "GET /devices/{device_id}/kpis/history": {"parameter": "power", "start": "2026-01-05T07:00:00Z", "end": "2026-01-05T08:00:00Z"},
     "DELETE /users/{user_id}/second-factor": {"reason": "lost"},
+    "GET /devices/{device_id}/maintenance-events": {"start": "2026-01-05T07:00:00Z", "end": "2026-01-05T08:00:00Z"},
+    "GET /devices/{device_id}/states": {"start": "2026-01-05T07:00:00Z", "end": "2026-01-05T08:00:00Z"},
 }
-NEVER_WAS = {"report_id": "00000000-0000-4000-8000-000000000000", "job_id": "00000000-0000-4000-8000-000000000000", "session_id": "0" * 64}
+NEVER_WAS = dict.fromkeys(("report_id", "job_id", "analysis_schedule_id"), "00000000-0000-4000-8000-000000000000") | {
+    "session_id": "0" * 64
+}

@@ -85,6 +85,10 @@ def test_a_silence_is_made_moved_and_ended(north: Call, two_plants: TwoPlants) -
     path = f"/silences/{made['id']}"
     moved = north("PATCH", path, ends_at=(ends + timedelta(hours=1)).isoformat())
     assert moved["ends_at"] == "2026-01-05T11:00:00Z"
+    nights = {"shift": "night", "days": [5]}
+    replaced = north("PUT", path, reason="each Friday night", ends_at="2026-03-01T00:00:00Z", schedule=nights)
+    assert (replaced["region"], replaced["schedule"], replaced["reason"]) == (None, nights, "each Friday night")
+    north("PUT", path, 422, reason="x", ends_at="2026-03-01T00:00:00Z", schedule={"shift": "siesta"})
     assert [one["id"] for one in north("GET", "/silences")["data"]] == [made["id"]]
     two_plants.clock.advance(timedelta(minutes=5))  # type: ignore[attr-defined]  # a ManualClock
     north("DELETE", path, 204)
@@ -92,7 +96,7 @@ def test_a_silence_is_made_moved_and_ended(north: Call, two_plants: TwoPlants) -
     assert north("GET", "/silences", past=True)["data"][0]["ends_at"] == "2026-01-05T08:05:00Z"
     with system_session(two_plants.installation.db, "test") as session:
         actions = session.scalars(select(AuditEvent.action).where(AuditEvent.action.like("silence.%")).order_by(AuditEvent.id)).all()
-    assert actions == ["silence.create", "silence.change", "silence.end"]
+    assert actions == ["silence.create", "silence.change", "silence.change", "silence.end"]
 
 
 def test_a_person_sets_how_they_want_to_hear(north: Call) -> None:
@@ -122,6 +126,9 @@ def test_the_secret_of_a_webhook_is_shown_once(north: Call) -> None:
     assert made["secret"].startswith("whsec_")
     (listed,) = north("GET", "/webhooks")["data"]
     assert "secret" not in listed
+    changed = north("PATCH", f"/webhooks/{made['id']}", name="ERP", is_active=False)
+    assert changed == {**listed, "name": "ERP", "is_active": False}
+    north("PATCH", f"/webhooks/{made['id']}", 422, url="ftp://erp.example")
     north("DELETE", f"/webhooks/{made['id']}", 204)
     assert north("GET", "/webhooks")["data"] == []
 
@@ -146,9 +153,11 @@ CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("PATCH", "/alerts/{alert_id}/assign", {"assignee_id": None}),
     ("POST", "/alerts/{alert_id}/comments", {"comment": "hello"}),
     ("PATCH", "/silences/{silence_id}", {"ends_at": "2026-01-05T20:00:00Z"}),
+    ("PUT", "/silences/{silence_id}", {"reason": "mine", "ends_at": "2026-01-05T20:00:00Z"}),
     ("DELETE", "/silences/{silence_id}", {}),
     ("PUT", "/escalation-chains/{chain_id}", {"name": "mine", "steps": [], "reminder_every_minutes": 5}),
     ("DELETE", "/escalation-chains/{chain_id}", {}),
+    ("PATCH", "/webhooks/{webhook_id}", {"is_active": False}),
     ("DELETE", "/webhooks/{webhook_id}", {}),
     ("POST", "/outbox/{message_id}/resend", {}),
 ]

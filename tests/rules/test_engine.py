@@ -1,14 +1,15 @@
 """Rules over time: lists in, alerts out. Each number of a timeline is one minute of device time."""
 
-from datetime import time
+from datetime import UTC, time
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from rules.book import RuleBook
 from rules.engine import MINUTE_US, QUIET, Moment, RuleState, step
+from rules.parse_schedules import parse_schedule
 from rules.schedule import TimeWindow
-from tests.rules.timelines import DEVICE, FACTORY, HOT, Plant, rule, timeline
+from tests.rules.timelines import DEVICE, FACTORY, HOT, Plant, Values, rule, timeline
 
 MIN = 60.0
 
@@ -113,3 +114,20 @@ def test_a_condition_that_became_true_outside_the_schedule_alerts_when_it_opens_
     window = TimeWindow(time(1), time(2), frozenset(range(1, 8)), ZoneInfo("UTC"))
     plant = Plant(rule(schedule=window, cooldown_min=15))
     assert plant.alert_times(*timeline("temp", "85 85 85", every_s=30 * MIN)) == [3600]
+
+
+def test_the_specifications_example_for_more_than_five_minutes_during_the_day_shift() -> None:
+    """temperature > 80 AND vibration > 5 for 5 minutes, in the shift `day` from 06:00 (minute 360) to 18:00 (minute 1080).
+
+    minute    350       360         700 703       800   805      1077 1080   1085
+    both      |==========|==|       |===|         |=====|==|     |=====|======|
+    alert                !                              !             told when the shift begins; at 1082 it is over
+    """
+    both = {"operator": "AND", "for_minutes": 5, "conditions": [HOT, {"parameter": "vibration", "operator": "gt", "threshold": 5}]}
+    day = parse_schedule("time_window", {"shift": "day"}, UTC, shifts={"day": (time(6), time(18))})
+    plant = Plant(rule(both, cooldown_min=60, schedule=day))
+    true = {*range(350, 363), *range(700, 704), *range(800, 808), *range(1077, 1086)}
+    batches: list[list[tuple[float, Values]]] = [
+        [(minute * 60.0, {"temp": 85.0, "vibration": 6.0 if minute in true else 1.0})] for minute in range(340, 1100)
+    ]
+    assert [at / 60 for at in plant.alert_times(*batches)] == [360, 805]

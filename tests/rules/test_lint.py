@@ -1,5 +1,6 @@
 """Warnings on saving: what the author of a rule probably did not mean."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -65,6 +66,13 @@ def both(*parts: dict[str, Any], operator: str = "AND") -> dict[str, Any]:
 )
 def test_what_is_warned_of(document: dict[str, Any], kinds: list[str]) -> None:
     assert [warned.kind for warned in warnings(parse_condition(document), KNOWN)] == kinds
+
+
+@pytest.mark.parametrize(("minutes", "kinds"), [(160, []), (240, ["wide_window"])])
+def test_a_window_that_holds_more_readings_than_are_remembered(minutes: int, kinds: list[str]) -> None:
+    two_a_second = replace(KNOWN, seen={"temp": Seen(20, 75, most_an_hour=7200)})
+    condition = parse_condition({**leaf("gt", 60), "aggregate": "mean", "window_minutes": minutes})
+    assert [warned.kind for warned in warnings(condition, two_a_second)] == kinds
 
 
 def test_a_warning_says_what_was_seen() -> None:

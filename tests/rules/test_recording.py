@@ -17,7 +17,7 @@ from rules.alerts import resolve
 from rules.engine import Raised, Rule
 from rules.recording import Found, Over, record
 from rules.schedule import microseconds
-from rules.silences import NewSilence, end_silence, silence
+from rules.silences import NewSilence, change_silence, end_silence, silence
 from rules.store import compiled_rule
 from tests.rules.installation import (
     HOT,
@@ -206,6 +206,17 @@ def test_a_maintenance_window_by_schedule_holds_only_inside_its_hours(sqlite_dat
         silenced.append(alert.is_silenced)
         resolve(line.db, line.clock, line.factory, alert.id, user_id=line.person)
     assert silenced == [True, True, False, False]
+
+
+def test_a_silence_that_is_narrowed_lets_alerts_be_looked_at_that_it_does_not_cover_any_more(line: Line) -> None:
+    other = add_device(line.db, line.factory, "M02")
+    asked = NewSilence("whole factory", START, START + timedelta(hours=2))
+    quiet = silence(line.db, line.clock, line.factory, asked, user_id=line.person)
+    line.fires(0)
+    narrowed = NewSilence("one machine", START, START + timedelta(hours=3), device_id=other)
+    changed = change_silence(line.db, line.clock, line.factory, quiet.id, narrowed, user_id=line.person)
+    assert (changed.device_id, changed.ends_at) == (other, START + timedelta(hours=3))
+    assert alerts(line.db)[0].next_step_at == line.clock.now()
 
 
 def test_a_silence_that_is_ended_early_lets_its_alerts_be_looked_at_at_once(line: Line) -> None:

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rules.conditions import WHOLE_DEVICE, Combination, Comparison, Group, Not, Operator
+from rules.measures import no_baseline, worked_out
+from rules.memory import MOST_READINGS_IN_A_WINDOW
 from rules.notify.outbox import PAUSES_S, TRIES
 from rules.parse import (
     DEEPEST,
@@ -19,7 +21,7 @@ from rules.parse import (
 )
 from rules.truth import compiled
 from tests.helpers import REPOSITORY
-from tests.rules.timelines import Plant, rule
+from tests.rules.timelines import DEVICE, Plant, rule
 from warehouse.shifts import FactoryClock, parse_shifts, shifts_json
 
 PAGE = (REPOSITORY / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -94,3 +96,15 @@ def test_the_figures() -> None:
     assert f"{MOST_COMPARISONS} comparisons" in PAGE
     assert DEEPEST == 10
     assert (TRIES, PAUSES_S) == (3, (5, 30))
+    assert f"the newest {MOST_READINGS_IN_A_WINDOW:,} readings are remembered" in PAGE
+
+
+def test_of_a_window_that_holds_more_the_newest_readings_count() -> None:
+    """Two readings a second over a window of four hours, which would hold 28,800."""
+    watched = rule({"parameter": "temp", "aggregate": "count", "window_minutes": 240, "operator": "gt", "threshold": 0})
+    plant = Plant(watched)
+    plant.memory.look_back(plant.book.windows)
+    for number in range(28_800):
+        plant.memory.learn(DEVICE, number * 500_000, {"temp": 1.0}, number * 500_000)
+    [counted] = worked_out(watched.needs, plant.memory.devices[DEVICE], DEVICE, 28_799 * 500_000, no_baseline).values()
+    assert MOST_READINGS_IN_A_WINDOW <= counted < MOST_READINGS_IN_A_WINDOW + 100

@@ -15,7 +15,7 @@ import pytest
 from rules.notify.channels import ServiceAwayError, TooManyRequestsError
 from rules.notify.outbox import Outbox
 from rules.notify.webhook import WebhookChannel, checked_url
-from rules.notify.wishes import add_webhook, delete_webhook
+from rules.notify.wishes import WebhookChange, add_webhook, change_webhook, delete_webhook
 from tests.helpers import free_port
 from tests.rules.installation import START, add_device, add_factory, add_rule, add_user, evaluator, land, notifications, readings
 from tests.rules.notify.test_email import MESSAGE
@@ -151,6 +151,22 @@ def test_what_an_answer_means(
 def test_a_receiver_that_is_away_is_tried_for_longer(sqlite_database: Database, manual_clock: ManualClock) -> None:
     with pytest.raises(ServiceAwayError):
         hooked(sqlite_database, manual_clock, f"http://127.0.0.1:{free_port()}/").send()
+
+
+def test_a_webhook_that_is_switched_off_gets_nothing_until_it_is_on_again(
+    sqlite_database: Database, manual_clock: ManualClock, receiver: Receiver
+) -> None:
+    found = hooked(sqlite_database, manual_clock, receiver.url)
+
+    def switch(*, on: bool) -> None:
+        change_webhook(found.db, found.clock, found.factory, found.webhook, WebhookChange(is_active=on), user_id=found.person)
+
+    switch(on=False)
+    with pytest.raises(PermanentError, match="switched off"):
+        found.send()
+    switch(on=True)
+    found.send()
+    assert receiver.is_signed(found.secret), "its secret stays"
 
 
 def test_a_webhook_that_was_deleted_gets_nothing(sqlite_database: Database, manual_clock: ManualClock, receiver: Receiver) -> None:
