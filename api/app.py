@@ -10,6 +10,8 @@ from api.pages import add_pages
 from api.problems import translate_errors
 from api.routers import (
     alerts,
+    analysis_results,
+    analysis_schedules,
     analytics,
     api_keys,
     audit,
@@ -52,6 +54,8 @@ def create_app(installation: Installation) -> FastAPI:
         users.router,
         *alarms,
         analytics.router,
+        analysis_results.router,
+        analysis_schedules.router,
         dashboard.router,
         reports.router,
         report_schedules.router,

@@ -98,6 +98,7 @@ def needs(permission: str) -> Callable[[Identity], Identity]:
 
 
 Reporter = Annotated[Identity, Depends(needs("generate_reports"))]
+Analyst = Annotated[Identity, Depends(needs("run_analytics"))]
 
 
 def super_admin(who: Who) -> Identity:

@@ -4,10 +4,9 @@ from datetime import timedelta
 
 import dagster as dg
 
-from assets.reporting import run as reporting
+from assets.launch import REPORT
 from assets.reporting.deliveries import enqueue_deliveries, send_due
 from assets.reporting.schedules import create_due
-from assets.reporting.submit import JOB, OP
 from warehouse.installation import Installation
 from warehouse.reports import pending
 
@@ -21,16 +20,18 @@ class OneReport(dg.Config):
     report_id: str
 
 
-@dg.op(name=OP, pool="reporting", out=dg.Out(dg.Nothing), description="Collects, computes, renders, seals and stores one report.")
+@dg.op(name=REPORT.op, pool="reporting", out=dg.Out(dg.Nothing), description="Collects, computes, renders, seals and stores one report.")
 def make_report(context: dg.OpExecutionContext, config: OneReport, installation: dg.ResourceParam[Installation]) -> None:
     """A report that another run has taken, or that is done, is left alone."""
+    from assets.reporting import run as reporting  # noqa: PLC0415  # seconds of import that other runs and the code server need not
+
     status = reporting.run(installation, config.report_id, lambda percent, stage: context.log.info("%.0f %% %s", percent, stage))
     context.add_output_metadata({"report_id": config.report_id, "status": status or "taken by another run"})
     if status == "failed":
         raise dg.Failure("the report failed; its row says why", allow_retries=False)
 
 
-@dg.job(name=JOB, executor_def=dg.in_process_executor, description="Makes one report.")
+@dg.job(name=REPORT.job, executor_def=dg.in_process_executor, description="Makes one report.")
 def report_job() -> None:
     """One step."""
     make_report()
@@ -39,6 +40,8 @@ def report_job() -> None:
 @dg.op(out=dg.Out(dg.Nothing), description="Deletes the files of reports whose time is over; rows and ledger stay.")
 def expire_reports(context: dg.OpExecutionContext, installation: dg.ResourceParam[Installation]) -> None:
     """Shows how many."""
+    from assets.reporting import run as reporting  # noqa: PLC0415  # as above
+
     context.add_output_metadata({"reports_expired": reporting.expire(installation)})
 
 
@@ -67,7 +70,7 @@ def report_sensor(installation: dg.ResourceParam[Installation]) -> dg.SensorResu
     waiting = pending(installation.db, now - LEFT_ALONE)
     requests = [
         # A new key each minute: a run that was lost before it claimed its report is asked for again.
-        dg.RunRequest(run_key=f"{report_id}:{now:%Y%m%d%H%M}", run_config={"ops": {OP: {"config": {"report_id": report_id}}}})
+        dg.RunRequest(run_key=f"{report_id}:{now:%Y%m%d%H%M}", run_config=REPORT.run_config(report_id), tags=REPORT.tags(report_id))
         for report_id, _ in waiting
     ]
     return dg.SensorResult(run_requests=requests, skip_reason=None if requests else dg.SkipReason("no report waits"))

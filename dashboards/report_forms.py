@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 from pydantic import ValidationError
 
+from assets.launch import REPORT, launch
 from assets.reporting import logo, schedules
 from assets.reporting.draft import draft_page
 from assets.reporting.parameters import REPORT_TYPES, ReportOrder, ScheduleOrder
-from assets.reporting.submit import submit
 from dashboards import loads, resources, session, ui
 from warehouse import reports
 from warehouse.errors import FactoryOpsError
@@ -108,7 +108,7 @@ def _whole_days(days: int) -> tuple[datetime, datetime]:
 def _order(asked: reports.NewReport) -> None:
     who, inst = session.identity(), resources.installation()
     _checked(asked)
-    submit(inst.settings, reports.order(inst.db, inst.clock, who.factory_id, who.user_id, asked).id)
+    launch(inst.settings, REPORT, reports.order(inst.db, inst.clock, who.factory_id, who.user_id, asked).id)
 
 
 def _checked(asked: reports.NewReport) -> ReportOrder:

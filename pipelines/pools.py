@@ -10,6 +10,8 @@ LIMITS: Final = {
     # Two at once would only wait for each other: both write the lake.
     ROLLUPS: 1,
     "analytics": 2,
+    "reporting": 2,
+    "notifications": 4,
 }
 _written: set[str] = set()
 

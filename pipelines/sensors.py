@@ -9,9 +9,9 @@ from typing import Any
 
 import dagster as dg
 
+from assets.opened import installation
 from pipelines.phases import PERIOD_S, tick_end
 from pipelines.pools import ensure_pools
-from pipelines.resources import installation
 from pipelines.standby import ensure_standby
 from pipelines.stopping import STOP
 from rules.evaluator import run_tick

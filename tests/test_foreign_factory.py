@@ -13,6 +13,9 @@ import api
 import dashboards
 from api.app import create_app
 from api.dependencies import SESSION_COOKIE
+from assets.analytics.run import folder_of
+from assets.analytics.schedules import NewSchedule
+from assets.analytics.schedules import add_schedule as add_analysis_schedule
 from assets.reporting.parameters import ScheduleOrder
 from assets.reporting.run import save
 from assets.reporting.schedules import add_schedule
@@ -149,6 +152,7 @@ def _letter_of(inst: Installation, plant: Plant) -> int:
 
 
 ANALYSES: dict[int, str] = {}
+ANALYSIS_SCHEDULES: dict[int, str] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -158,13 +162,17 @@ def _each_has_an_analysis(seen_plants: TwoPlants) -> None:
         return
     inst = seen_plants.installation
     for plant in (seen_plants.north, seen_plants.south):
-        who, place = plant.person, f"anomalies/{plant.prefix}.json"
+        who = plant.person
         new = NewJob("anomaly", "standard", list(plant.devices.values()), inst.clock.now() - timedelta(days=1), inst.clock.now())
         job = order_job(inst.db, inst.clock, Actor(who.factory_id, who.user_id), new)
+        place = f"{folder_of(job)}/result.json"
         ObjectStore(inst.settings).write(place, f'"{plant.prefix}"'.encode())
         with tenant_session(inst.db, who.factory_id, write=True) as session:
             row = session.get_one(AnalyticsJob, job.id)
-            row.status, row.result_url = "complete", place
+            row.status, row.result_url, row.headline = "complete", place, f"Of {plant.prefix}"
+            row.files = [{"name": "result.json", "size_bytes": 5, "sha256": "0" * 64}]
+        asked = NewSchedule(f"Weeks of {plant.prefix}", "anomaly", "0 6 * * 1", 7)
+        ANALYSIS_SCHEDULES[who.factory_id] = add_analysis_schedule(inst, Actor(who.factory_id, who.user_id), asked).id
         ANALYSES[who.factory_id] = job.id
 
 
@@ -193,6 +201,7 @@ def filled(path: str, plant: Plant, plants: TwoPlants) -> str:
     ids["schedule_id"] = SCHEDULES[plant.person.factory_id]
     ids["letter_id"] = LETTERS[plant.person.factory_id]
     ids |= ALERT_WORK[plant.person.factory_id]
+    ids |= {"analysis_schedule_id": ANALYSIS_SCHEDULES[plant.person.factory_id], "file_name": "result.json"}
     ids |= {"job_id": ANALYSES[plant.person.factory_id], "rule_id": rule_of(plants, plant)}
     return re.sub(r"\{(\w+)\}", lambda match: str(ids[match[1]]), path)
 

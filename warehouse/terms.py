@@ -11,3 +11,5 @@ METER_KIND: Final = "Energy meter"
 """Kind of machine that measures what others draw."""
 LONGEST_GAP: Final = timedelta(minutes=5)
 """For how long a reading of power stands for what comes after it."""
+ANALYSIS_HEADLINE: Final = "result"
+"""How reports call what an analysis says in one sentence."""

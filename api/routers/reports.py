@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 from api.dependencies import IdempotencyKey, Inst, PageOf, Reporter, Who, Worker
 from api.schemas.common import Page
 from api.schemas.reports import DeliveryOut, FileOut, Kind, ReportIn, ReportOut, SignatureOut, SignIn, VerificationOut
+from assets.launch import REPORT, launch
 from assets.reporting import logo
 from assets.reporting.deliveries import deliveries
 from assets.reporting.downloads import stored_file
 from assets.reporting.draft import draft_page
 from assets.reporting.parameters import LONGEST_PERIOD, ReportOrder
-from assets.reporting.submit import submit
 from warehouse import reports
 from warehouse.errors import InvalidInputError
 from warehouse.idempotency import Asked, once
@@ -49,7 +49,7 @@ def create_report(asked: ReportIn, who: Reporter, inst: Inst, key: IdempotencyKe
 
     def start() -> str:
         row = reports.order(inst.db, inst.clock, who.factory_id, who.user_id, wanted)
-        submit(inst.settings, row.id)
+        launch(inst.settings, REPORT, row.id)
         return row.id
 
     request = Asked(who.factory_id, who.user_id, "report.order", key, asked.model_dump(mode="json"))

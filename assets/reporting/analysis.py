@@ -14,10 +14,15 @@ from warehouse.models.work import AnalyticsJob
 from warehouse.objects import ObjectStore
 from warehouse.queries.report_data import analyses
 from warehouse.settings import Settings
+from warehouse.terms import ANALYSIS_HEADLINE
 
 ANALYSIS: Final = pl.Schema({"job_type": pl.String(), "job_id": pl.String(), "fact": pl.String(), "value": pl.String()})
 MOST_FACTS: Final = 40
 LONGEST_VALUE: Final = 200
+FINDING: Final = "finding"
+EXPLANATION: Final = "explanation"
+MOST_SENTENCES: Final = 15
+LONGEST_SENTENCE: Final = 600
 
 
 def analysis_frame(db: Database, settings: Settings, factory_id: int, device_ids: list[int], order: ReportOrder) -> pl.DataFrame:
@@ -47,7 +52,24 @@ def _of_job(job: AnalyticsJob, settings: Settings) -> Iterator[tuple[str, str]]:
     except ValueError:
         yield "result", "the file of the result cannot be read"
     else:
-        yield from facts_of(found)
+        yield from sentences_of(found) if isinstance(found, dict) and found.get("headline") else facts_of(found)
+
+
+def sentences_of(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """What an analysis says of itself: its headline, its findings, and those of the copilot about the same machines; pure."""
+    explained = result.get("copilot")
+    told = [(ANALYSIS_HEADLINE, result["headline"])]
+    told += [(FINDING, each) for each in _listed(result.get("findings"))[:MOST_SENTENCES]]
+    told += [(EXPLANATION, each) for each in _listed(explained.get("findings") if isinstance(explained, dict) else None)[:MOST_SENTENCES]]
+    # The headline is often the first finding as well.
+    names: dict[str, str] = {}
+    for name, text in told:
+        names.setdefault(str(text)[:LONGEST_SENTENCE], name)
+    return [(name, text) for text, name in names.items()]
+
+
+def _listed(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def facts_of(result: Any, most: int = MOST_FACTS) -> list[tuple[str, str]]:

@@ -18,6 +18,8 @@ from fastapi.routing import iter_route_contexts
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from assets.analytics.schedules import NewSchedule
+from assets.analytics.schedules import add_schedule as add_analysis_schedule
 from assets.reporting.parameters import ScheduleOrder
 from assets.reporting.schedules import add_schedule
 from tests.alert_work import add_alert_work
@@ -25,6 +27,7 @@ from tests.api.route_table import BODIES, EXPECTED, LEVELS, NEVER_WAS, QUERIES
 from tests.fixtures.two_plants import Plant, TwoPlants, make_two_plants
 from warehouse import reports
 from warehouse.access import api_keys
+from warehouse.access.audit import Actor
 from warehouse.access.keys import signing_key
 from warehouse.access.sessions import Identity, check_session, revoke_session
 from warehouse.access.tokens import make_access_token
@@ -76,11 +79,15 @@ class Walk:
         return {
             name: str(value)
             for name, value in {**found, **add_alert_work(self.plants, plant), "schedule_id": self._schedule_of(plant)}.items()
-        }
+        } | {"analysis_schedule_id": self._analysis_schedule_of(plant), "file_name": "result.json"}
 
     def _schedule_of(self, plant: Plant) -> int:
         asked = ScheduleOrder(name="x", recipients=("boss@x.example",), cron="0 6 * * 1")
         return add_schedule(self.inst, plant.person.factory_id, plant.person.user_id, asked).id
+
+    def _analysis_schedule_of(self, plant: Plant) -> str:
+        asked = NewSchedule("x", "anomaly", "0 6 * * 1", 7)
+        return add_analysis_schedule(self.inst, Actor(plant.person.factory_id, plant.person.user_id), asked).id
 
     def identity(self, plant: Plant) -> Identity:
         found = check_session(self.inst.db, self.inst.settings, self.inst.clock, self.plants.token(plant))
@@ -228,7 +235,7 @@ def test_what_another_factory_has_does_not_exist(walk: Walk) -> None:
     own, foreign = walk.ids["SOU"], walk.ids["NOR"]
     for route in GUARDED:
         for kind in re.findall(r"\{(\w+)\}", route):
-            if kind == "kind":
+            if kind in {"kind", "file_name"}:
                 continue
             never = walk.ask(route, {**own, kind: NEVER_WAS.get(kind, "999999")}, token)
             status, words = walk.ask(route, {**own, kind: foreign[kind]}, token)
@@ -241,7 +248,12 @@ def test_one_s_own_ids_open_what_the_table_lets_look(walk: Walk) -> None:
     """Without this the walk could pass with ids that were nobody's."""
     walk.change(walk.plants.south, role="super_admin")
     token, closed = walk.token(walk.plants.south), {401, 403, 404, 422}
-    not_there = {"GET /analytics/jobs/{job_id}/result", "GET /reports/{report_id}/files/{kind}", "GET /reports/{report_id}/download"}
+    not_there = {
+        "GET /analytics/jobs/{job_id}/result",
+        "GET /analytics/jobs/{job_id}/files/{file_name}",
+        "GET /reports/{report_id}/files/{kind}",
+        "GET /reports/{report_id}/download",
+    }
     asked = [route for route in GUARDED if route.startswith("GET") and "{" in route and route not in not_there]
     wrong = [(route, status) for route in asked if (status := walk.ask(route, walk.ids["SOU"], token)[0]) in closed]
     assert wrong == []

@@ -125,6 +125,11 @@ def machine_marks(lake: Lake, factory_id: int, device_id: int, start: datetime, 
     return MachineMarks(marks, expected.select("ts", "interval_s", "kwh", "kwh_low_80", "kwh_high_80"))
 
 
+def insights_path(factory_id: int) -> str:
+    """Where the nightly findings of a factory lie in the object store."""
+    return f"factories/{int(factory_id)}/analytics/insights.json"
+
+
 def contributors(contributions: str | None) -> list[str]:
     """The parameters of an anomaly, the strongest first; pure.
 
@@ -143,6 +148,14 @@ def shares(contributions: str | None) -> list[tuple[str, float]]:
             (str(each["parameter"]), float(each.get("share", 0.0))) for each in found if isinstance(each, dict) and "parameter" in each
         ]
     return sorted(pairs, key=lambda pair: -pair[1])
+
+
+def reason_sentences(reasons: str | None) -> list[str]:
+    """Why a machine is at risk, in words, the strongest first; pure."""
+    found: Any = json.loads(reasons) if reasons else []
+    if not isinstance(found, list):
+        return []
+    return [str(each.get("sentence") or each.get("parameter") or "") if isinstance(each, dict) else str(each) for each in found]
 
 
 def _of(device_ids: Collection[int] | None) -> str:

@@ -8,6 +8,7 @@ from assets.reporting.author import Report
 from assets.reporting.blocks import plain
 from assets.reporting.charts.telemetry import COUNTERS
 from assets.reporting.sections.opening import with_data
+from warehouse.terms import ANALYSIS_HEADLINE
 
 MOST_COLUMNS = 8
 
@@ -33,8 +34,14 @@ def insights(report: Report) -> None:
     rows: list[Any] = []
     for (kind, job), facts in found.group_by("job_type", "job_id", maintain_order=True):
         rows.append({"group": names.get(str(kind), plain(kind)), "note": f"`{plain(job)}`"})
-        rows += [[plain(t(fact)), plain(value)] for fact, value in facts.select("fact", "value").iter_rows()]
+        rows += [_fact(report, fact, value) for fact, value in facts.select("fact", "value").iter_rows()]
     report.table(t("Fact|Value"), "ll", "60mm 1fr", rows, t("The analyses and what they found"), "tbl-analysis", size=7.6, valign="top")
+
+
+def _fact(report: Report, fact: str, value: str) -> list[str]:
+    """A row; what the analysis says in one sentence stands out."""
+    name, text = plain(report.t(fact)), plain(value)
+    return [f"**{name}**", f"**{text}**"] if fact == ANALYSIS_HEADLINE else [name, text]
 
 
 @with_data

@@ -14,6 +14,7 @@ import pypdfium2
 import pytest
 
 from assets.reporting import proof
+from assets.reporting.analysis import sentences_of
 from assets.reporting.downloads import stored_file
 from assets.reporting.json_report import ReportJson
 from assets.reporting.logo import remove_logo, set_logo
@@ -202,6 +203,17 @@ def test_the_analysis_that_was_ordered_is_in_the_report(plant: Plant) -> None:
     assert "Anomalies" in said
     assert "worst · score" in said
     assert "0.9123" in said
+
+
+def test_an_analysis_speaks_in_its_own_sentences_each_once() -> None:
+    told = {
+        "headline": "Two anomalies.",
+        "findings": ["Two anomalies.", "M1: hot."],
+        "machines": [1],
+        "copilot": {"findings": ["M1: hot.", "Idle."]},
+    }
+    assert sentences_of(told) == [("result", "Two anomalies."), ("finding", "M1: hot."), ("explanation", "Idle.")]
+    assert sentences_of({"headline": "x" * 900, "findings": 5, "copilot": None}) == [("result", "x" * 600)]
 
 
 def test_two_at_once_do_not_disturb_each_other(plant: Plant) -> None:
