@@ -1,7 +1,7 @@
 """From machine-hours to a matrix of features: regimes, one index of wear, windows. Learned on the training machines only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -57,7 +57,8 @@ class Encoder:
 
 
 def learn_encoder(rows: pl.DataFrame, columns: Columns, life_target: Floats, seed: int = 0) -> Encoder:
-    """From rows of the training machines; `life_target` is NaN where the time left is not known."""
+    """From rows of the training machines; `life_target`: NaN where the time left is not known. Parameters that never move are left out."""
+    columns = replace(columns, parameters=tuple(name for name in columns.parameters if rows[name].n_unique() > 1) or columns.parameters)
     regimes = learn_regimes(rows.select(columns.parameters).to_numpy().astype(float), _contexts(rows, columns.contexts), seed)
     values = np.nan_to_num(_standardised(regimes, rows, columns), nan=0.0)
     known = np.isfinite(life_target)
