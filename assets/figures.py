@@ -1,4 +1,7 @@
-"""Key figures a machine and day: energy and cost, availability, effectiveness. Yesterday and today every hour, older days on demand."""
+"""Key figures a machine and day: energy and cost, availability, effectiveness.
+
+Every hour yesterday, today, and the days that late or replayed readings touched; more days on demand.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,14 +13,13 @@ from warehouse.db import Database
 from warehouse.installation import Installation
 from warehouse.lake import Lake
 
-GROUP = "figures"
 FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(minutes=90))
 """They are made every hour: one that was left out is a warning, two are a fault."""
 ROLLUPS = ["rollup_1m", "rollup_5m", "rollup_1h"]
 
 
 class DaysConfig(dg.Config):
-    """How far back, counted in days of the factory, today included."""
+    """How far back whatever was touched, counted in days of the factory, today included."""
 
     days: int = 2
 
@@ -25,39 +27,24 @@ class DaysConfig(dg.Config):
 Record = Callable[[Database, Lake, datetime, int], int]
 
 
-@dg.asset(
-    group_name=GROUP, kinds={"ducklake", "polars"}, deps=ROLLUPS, freshness_policy=FRESH,
-    description="kWh, of that idle, cost by the tariff and CO2e of each machine and day of the factory.",
-)  # fmt: skip
-def energy_days(config: DaysConfig, installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult:
-    """Replaced day by day: twice is the same as once."""
-    return _recorded(record_energy, config, installation)
+def figures_of_days(name: str, record: Record, description: str) -> dg.AssetsDefinition:
+    """The asset of one table of figures, replaced day by day: twice is the same as once."""
+
+    @dg.asset(
+        name=name, group_name="figures", kinds={"ducklake", "polars"}, deps=ROLLUPS, freshness_policy=FRESH, description=description
+    )  # fmt: skip
+    def figures(config: DaysConfig, installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult:
+        rows = record(installation.db, installation.lake, installation.clock.now(), config.days)
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows, "days": config.days})
+
+    return figures
 
 
-@dg.asset(
-    group_name=GROUP, kinds={"ducklake", "polars"}, deps=ROLLUPS, freshness_policy=FRESH,
-    description="Seconds in each state, stops and failures of each machine and day of the factory.",
-)  # fmt: skip
-def availability_days(config: DaysConfig, installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult:
-    """Replaced day by day: twice is the same as once."""
-    return _recorded(record_availability, config, installation)
-
-
-@dg.asset(
-    group_name=GROUP, kinds={"ducklake", "polars"}, deps=ROLLUPS, freshness_policy=FRESH,
-    description="Availability x performance x quality of each machine that counts parts, a day of the factory.",
-)  # fmt: skip
-def oee_days(config: DaysConfig, installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult:
-    """Replaced day by day: twice is the same as once."""
-    return _recorded(record_oee, config, installation)
-
-
-def _recorded(record: Record, config: DaysConfig, installation: Installation) -> dg.MaterializeResult:
-    rows = record(installation.db, installation.lake, installation.clock.now(), config.days)
-    return dg.MaterializeResult(metadata={"dagster/row_count": rows, "days": config.days})
-
-
-FIGURES = [energy_days, availability_days, oee_days]
+FIGURES = [
+    figures_of_days("energy_days", record_energy, "kWh, of that idle, cost by the tariff and CO2e of each machine and day of the factory."),
+    figures_of_days("availability_days", record_availability, "Seconds in each state, stops and failures of each machine and day."),
+    figures_of_days("oee_days", record_oee, "Availability x performance x quality of each machine that counts parts, and day."),
+]
 figures_job = dg.define_asset_job(
     "figures", selection=FIGURES, executor_def=dg.in_process_executor, description="Energy, availability and effectiveness by day."
 )

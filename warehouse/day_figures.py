@@ -1,6 +1,7 @@
 """Key figures a machine and day of the factory, kept in the lake: energy and cost, states, effectiveness. Definitions: docs/kpis.md.
 
 A day is computed anew from readings and rollups and replaced in one transaction: twice is once, and a reader sees the old day or the new.
+Late and replayed readings mark the days that they touch (`warehouse.marks`): those are computed anew as well, and no others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from warehouse.db import Database
 from warehouse.errors import NotFoundError
 from warehouse.factories import factory_zones
 from warehouse.lake import Lake
+from warehouse.marks import FIGURES, MARKS, Marks, take_marks
 from warehouse.models.devices import Device
 from warehouse.queries.availability import FAULTS
 from warehouse.queries.energy import typical_power_w
@@ -23,12 +25,14 @@ from warehouse.queries.faults import fault_spans
 from warehouse.queries.oee import oee, parts_by_hour
 from warehouse.queries.states import availability, energy_by_state, power_minutes, timeline_of
 from warehouse.readings import UTC_TIME
-from warehouse.rollups import local_day_begin, local_day_end
-from warehouse.tables import LAKE, SHAPES
+from warehouse.rollups import all_marks, kept_from, local_day_begin, local_day_end
+from warehouse.tables import LAKE, RAW, SHAPES
 from warehouse.tariffs import tariff_of
 from warehouse.tenancy import tenant_session
 from warehouse.upkeep import maintenance_events
 
+_NEEDS: Final = {"energy_days": "1m", "availability_days": "1m", "oee_days": RAW}
+"""The level that each table is computed from: of a day for which it has expired the figures stay as they are."""
 TYPICAL_FROM: Final = timedelta(days=7)
 """What a machine draws while it works is learned from this long before the day."""
 
@@ -122,17 +126,17 @@ def oee_rows(day: FactoryDay, parts: pl.DataFrame, ideal_an_hour: Mapping[int, f
 
 
 def record_energy(db: Database, lake: Lake, now: datetime, days: int) -> int:
-    """Writes `energy_days` of the last days of all factories; returns how many rows. Raises LakeBusyError."""
+    """Writes `energy_days` of the last days and of marked ones, all factories; returns how many rows. Raises LakeBusyError."""
     return _record(db, lake, now, days, "energy_days", lambda day: energy_rows(day, tariff_of(db, day.factory_id)))
 
 
 def record_availability(db: Database, lake: Lake, now: datetime, days: int) -> int:
-    """Writes `availability_days` of the last days of all factories; returns how many rows. Raises LakeBusyError."""
+    """Writes `availability_days` of the last days and of marked ones, all factories; returns how many rows. Raises LakeBusyError."""
     return _record(db, lake, now, days, "availability_days", availability_rows)
 
 
 def record_oee(db: Database, lake: Lake, now: datetime, days: int) -> int:
-    """Writes `oee_days` of the last days of all factories; returns how many rows. Raises LakeBusyError."""
+    """Writes `oee_days` of the last days and of marked ones, all factories; returns how many rows. Raises LakeBusyError."""
 
     def rows(day: FactoryDay) -> pl.DataFrame:
         # The rate that a machine reaches at its best is learned from the days before as well.
@@ -146,7 +150,7 @@ def record_oee(db: Database, lake: Lake, now: datetime, days: int) -> int:
 
 def day_figures(lake: Lake, factory_id: int, table: str, start: datetime, end: datetime) -> pl.DataFrame:
     """Rows of one of the three tables whose day begins in [start, end), by machine and day. Raises LakeBusyError."""
-    if table not in {"energy_days", "availability_days", "oee_days"}:
+    if table not in FIGURES:
         raise NotFoundError(f"there are no figures {table}", noun="figures", key=table)
     question = f"SELECT * FROM {table} WHERE ts >= $start AND ts < $end ORDER BY device_id, ts"  # noqa: S608  # checked above
     found = lake.reader(factory_id).query(question, {"start": start, "end": end})
@@ -155,18 +159,39 @@ def day_figures(lake: Lake, factory_id: int, table: str, start: datetime, end: d
 
 def _record(db: Database, lake: Lake, now: datetime, days: int, table: str, rows: Callable[[FactoryDay], pl.DataFrame]) -> int:
     written = 0
-    for factory_id in factory_zones(db):
-        for begin, end in factory_days(db, factory_id, now, days):
-            if end <= begin:
+    # Before any reading is looked at: marks that come meanwhile stay.
+    marks = all_marks(lake)
+    for factory_id, (_, zone) in factory_zones(db).items():
+        marked = _marked_days(marks, factory_id, table, zone)
+        with lake.cursor() as cursor:
+            expired_before = kept_from(cursor, factory_id, _NEEDS[table])
+        recent = dict(factory_days(db, factory_id, now, days))
+        older = {day: local_day_end(day, zone) for day in marked if day < min(recent)}
+        for begin, end in (older | recent).items():
+            is_kept = expired_before is None or begin >= expired_before
+            found = rows(read_day(db, lake, factory_id, begin, end)) if is_kept and end > begin else None
+            if found is None and begin not in marked:
                 continue
-            found = rows(read_day(db, lake, factory_id, begin, end))
             with lake.writer() as cursor:
-                cursor.execute(f"DELETE FROM {LAKE}.{table} WHERE factory_id = ? AND ts = ?", [factory_id, begin])  # noqa: S608  # a constant
-                cursor.register("figures", found.to_arrow())
-                cursor.execute(f"INSERT INTO {LAKE}.{table} SELECT * FROM figures")  # noqa: S608  # a constant
-                cursor.unregister("figures")
-            written += found.height
+                if found is not None:
+                    cursor.execute(f"DELETE FROM {LAKE}.{table} WHERE factory_id = ? AND ts = ?", [factory_id, begin])  # noqa: S608  # a constant
+                    cursor.register("figures", found.to_arrow())
+                    cursor.execute(f"INSERT INTO {LAKE}.{table} SELECT * FROM figures")  # noqa: S608  # a constant
+                    cursor.unregister("figures")
+                if begin in marked:
+                    take_marks(cursor, marked[begin], marks.seen)
+            written += found.height if found is not None else 0
     return written
+
+
+def _marked_days(marks: Marks, factory_id: int, table: str, timezone: str) -> dict[datetime, pl.DataFrame]:
+    """The marks (MARKS) on days of a table, by the day's beginning; pure. Several when the factory's time zone was changed."""
+    found: dict[datetime, list[datetime]] = {}
+    for (bucket,) in marks.rows.filter(pl.col("factory_id") == factory_id, pl.col("level") == table).select("bucket").iter_rows():
+        found.setdefault(local_day_begin(bucket, timezone), []).append(bucket)
+    return {
+        day: pl.DataFrame([(factory_id, table, bucket) for bucket in buckets], schema=MARKS, orient="row") for day, buckets in found.items()
+    }
 
 
 def _zone(db: Database, factory_id: int) -> str:

@@ -12,14 +12,18 @@ import duckdb
 import structlog
 
 from warehouse.lake import Lake
-from warehouse.marks import read_marks
+from warehouse.marks import HOURS, read_marks
 from warehouse.retention import DEFAULT_DAYS, Retention
-from warehouse.tables import KEPT_FROM, LAKE, LOADER_PROGRESS, ROLLUP_LEVELS, SHAPES, TELEMETRY
+from warehouse.tables import KEPT_FROM, LAKE, LOADER_PROGRESS, RAW, ROLLUP_LEVELS, SHAPES, TELEMETRY
 
 KEEP_SNAPSHOTS_FOR: Final = timedelta(hours=24)
 KEEP_OLD_FILES_FOR: Final = timedelta(hours=24)
 ORPHANS_AFTER: Final = timedelta(days=2)
 """A file that no snapshot names may belong to a load that is at work; after this long it does not."""
+MANY_FILES: Final = 60
+"""So many loads that wrote a file of their own are merged at once: no day has 200 files, whatever comes within an hour."""
+SMALL_BYTES: Final = 4_000_000
+"""Files from this size on wait for the hourly compaction: merging them again each minute would write a day's data many times over."""
 REWRITE_FROM: Final = 0.1
 """Files of which this share of rows is deleted are written anew without them."""
 log = structlog.get_logger()
@@ -47,6 +51,23 @@ def live_bytes(lake: Lake, table: str = TELEMETRY) -> int:
     with lake.cursor() as cursor:
         found = cursor.execute("SELECT sum(data_file_size_bytes) FROM ducklake_list_files(?, ?)", [LAKE, table]).fetchall()
     return int(found[0][0] or 0)
+
+
+def files_a_day(lake: Lake, table: str = TELEMETRY) -> int:
+    """How many data files the day that has most of them has in the newest snapshot."""
+    with lake.cursor() as cursor:
+        found = cursor.execute(
+            "SELECT coalesce(max(files), 0) FROM "
+            "(SELECT count(*) AS files FROM ducklake_list_files(?, ?) GROUP BY parse_dirpath(data_file))",
+            [LAKE, table],
+        ).fetchall()
+    return int(found[0][0])
+
+
+def merge_small_files(lake: Lake) -> None:
+    """Merges neighbouring files of readings below SMALL_BYTES, sorted: what the loader does between two compactions."""
+    with lake.maintenance() as cursor:
+        cursor.execute(f"CALL ducklake_merge_adjacent_files('{LAKE}', '{TELEMETRY}', max_file_size => {SMALL_BYTES})")
 
 
 def compact(lake: Lake) -> None:
@@ -78,11 +99,11 @@ def expire_readings(lake: Lake, older_than: datetime, factory_ids: Collection[in
         for (factory_id,) in present:
             if factory_ids is not None and factory_id not in factory_ids:
                 continue
-            hours = [b for f, level, b in marked.iter_rows() if f == factory_id and level == "hour" and b < cut]
+            hours = [b for f, level, b in marked.iter_rows() if f == factory_id and level == HOURS and b < cut]
             until = min([cut, *hours])
             found = cursor.execute(f"DELETE FROM {LAKE}.{TELEMETRY} WHERE factory_id = ? AND ts < ?", [factory_id, until]).fetchall()
             gone += int(found[0][0])
-            _note_kept_from(cursor, factory_id, "raw", until)
+            _note_kept_from(cursor, factory_id, RAW, until)
         # Only the newest position of each shard counts.
         cursor.execute(
             f"DELETE FROM {LAKE}.{LOADER_PROGRESS} WHERE position < "
@@ -97,7 +118,10 @@ def expire_rollups(lake: Lake, level: str, older_than: datetime, factory_id: int
         found = cursor.execute(
             f"DELETE FROM {LAKE}.rollup_{level} WHERE factory_id = ? AND bucket < ?", [factory_id, older_than]
         ).fetchall()
-    return int(found[0][0])
+        gone = int(found[0][0])
+        if gone:
+            _note_kept_from(cursor, factory_id, level, older_than)
+    return gone
 
 
 def expire_scores(lake: Lake, older_than: datetime, factory_id: int) -> int:
@@ -114,7 +138,7 @@ def expire(lake: Lake, now: datetime, kept: Retention) -> int:
         factories += [row[0] for row in cursor.execute(f"SELECT DISTINCT factory_id FROM {LAKE}.{TELEMETRY}").fetchall()]
     rows = 0
     for factory_id in sorted(set(factories)):
-        raw = kept.keep(factory_id, "raw")
+        raw = kept.keep(factory_id, RAW)
         rows += expire_readings(lake, now - raw, [factory_id]) if raw is not None else 0
         for level in ROLLUP_LEVELS:
             keep = kept.keep(factory_id, level)

@@ -1,14 +1,16 @@
-"""Marks: which rollup buckets no longer equal the readings, written with every load and taken away by the rollup that mends them.
+"""Marks: what no longer equals the readings, written with every load and taken away by whoever mends it.
 
     load      --one lake transaction--> readings + loader cursor + marks (factory, hour)
-    rollup    --one lake transaction--> buckets of those hours replaced + the marks that it had seen deleted
+    rollup    --one lake transaction--> buckets of those hours replaced + marks of their days - the marks that it had seen
+    figures   --one lake transaction--> a day of the figures replaced - the marks that they had seen
 
 Rows of a table have growing numbers (`rowid`) in the order of the commits, so "the marks that it had seen" is a number: marks of loads
 that came meanwhile have greater ones and stay.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import duckdb
@@ -20,6 +22,10 @@ from warehouse.tables import LAKE, TOUCHED
 HOUR: Final = timedelta(hours=1)
 LONGEST_HOLD: Final = timedelta(minutes=5)
 """How long a reading counts at most when no other follows; so a new reading may change the hour of one that came this long before."""
+HOURS: Final = "hour"
+DAYS: Final = "day"
+FIGURES: Final = ("energy_days", "availability_days", "oee_days")
+"""Tables of figures a machine and day (`warehouse.day_figures`): the level of a mark on one of their days is the table's name."""
 MARKS: Final = pl.Schema({"factory_id": pl.Int32(), "level": pl.String(), "bucket": UTC_TIME})
 
 
@@ -40,7 +46,13 @@ def marks_of(readings: pl.DataFrame) -> pl.DataFrame:
     moments = readings.select("factory_id", pl.col("ts").dt.truncate("1h"))
     earlier = readings.select("factory_id", (pl.col("ts") - LONGEST_HOLD).dt.truncate("1h"))
     hours = pl.concat([moments.unique(), earlier.unique()]).unique().sort("factory_id", "ts")
-    return hours.select("factory_id", pl.lit("hour").alias("level"), pl.col("ts").alias("bucket"))
+    return hours.select("factory_id", pl.lit(HOURS).alias("level"), pl.col("ts").alias("bucket"))
+
+
+def marks_of_days(factory_id: int, days: Iterable[datetime]) -> pl.DataFrame:
+    """The marks (MARKS) that rolled-up hours leave on their days (beginnings, UTC): the rollup of the day, and its figures; pure."""
+    rows = [(factory_id, level, day) for day in days for level in (DAYS, *FIGURES)]
+    return pl.DataFrame(rows, schema=MARKS, orient="row")
 
 
 def read_marks(cursor: duckdb.DuckDBPyConnection) -> Marks:

@@ -9,7 +9,7 @@ from typing import Final
 
 from warehouse.lake import Lake
 from warehouse.manifest import Manifest, manifest
-from warehouse.marks import read_marks
+from warehouse.marks import HOURS, read_marks
 
 REMEMBERED_S: Final = 2.0
 """A reading that comes late into an old hour shows this much later."""
@@ -41,7 +41,7 @@ def open_hours(lake: Lake) -> OpenHours:
         rows = read_marks(cursor).rows
     by_factory: dict[int, list[datetime]] = {}
     for factory_id, level, bucket in rows.iter_rows():
-        if level == "hour":
+        if level == HOURS:
             by_factory.setdefault(factory_id, []).append(bucket)
     found = OpenHours({factory_id: tuple(hours) for factory_id, hours in by_factory.items()}, {}, running_from)
     with _guard:

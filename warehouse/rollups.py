@@ -19,16 +19,17 @@ import polars as pl
 
 from warehouse.errors import InvalidInputError
 from warehouse.lake import Lake
-from warehouse.marks import HOUR, LONGEST_HOLD, MARKS, Marks, add_marks, read_marks, take_marks
+from warehouse.marks import DAYS, HOUR, HOURS, LONGEST_HOLD, MARKS, Marks, add_marks, marks_of_days, read_marks, take_marks
 from warehouse.readings import UTC_TIME
 from warehouse.summaries import SERIES, STEPS, SUMMARIES, by_local_day, coarser, combined, summarised
-from warehouse.tables import KEPT_FROM, LAKE, ROLLUP_LEVELS, TELEMETRY
+from warehouse.tables import KEPT_FROM, LAKE, RAW, ROLLUP_LEVELS, TELEMETRY
 
 SETTLES_AFTER: Final = timedelta(seconds=90)
 """An hour is rolled up this long after its end: what is on its way then has arrived."""
 LONGEST_WINDOW: Final = timedelta(days=1)
 """One transaction holds at most this much, so that the loader never waits long and memory stays bounded."""
 SQUEEZE_AT: Final = 500
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -52,25 +53,27 @@ def roll_up(lake: Lake, now: datetime, timezones: Mapping[int, str]) -> Rolled:
     with lake.cursor() as cursor:
         marks = read_marks(cursor)
     settled = now - SETTLES_AFTER
-    hours = marks.rows.filter(pl.col("level") == "hour", pl.col("bucket") + HOUR <= settled)
+    hours = marks.rows.filter(pl.col("level") == HOURS, pl.col("bucket") + HOUR <= settled)
     rows = 0
     for factory_id, start, end in _windows_by_factory(hours):
         rows += _replace_hours(lake, factory_id, start, end, timezones.get(factory_id, "UTC"), marks.seen)
     with lake.cursor() as cursor:
         marks = read_marks(cursor)
     done_days = 0
-    for factory_id, day in marks.rows.filter(pl.col("level") == "day").select("factory_id", "bucket").iter_rows():
+    for factory_id, day in marks.rows.filter(pl.col("level") == DAYS).select("factory_id", "bucket").iter_rows():
         if local_day_end(day, timezones.get(factory_id, "UTC")) <= settled:
             rows += _replace_day(lake, factory_id, day, timezones.get(factory_id, "UTC"), marks.seen)
             done_days += 1
     touched = hours.select("factory_id", pl.col("bucket").dt.date()).unique().sort("bucket", "factory_id")
-    return Rolled(hours.height, done_days, rows, marks.rows.height - done_days, tuple(touched.rows()))
+    waiting = marks.rows.filter(pl.col("level").is_in([HOURS, DAYS])).height - done_days
+    return Rolled(hours.height, done_days, rows, waiting, tuple(touched.rows()))
 
 
 def is_due(marks: Marks, now: datetime) -> bool:
     """Whether a marked hour or day has ended; a day may still be running elsewhere, then the pass finds nothing to do; pure."""
-    ended = pl.when(pl.col("level") == "hour").then(pl.col("bucket") + HOUR).otherwise(pl.col("bucket") + timedelta(hours=25))
-    return bool(marks.rows.select((ended <= now - SETTLES_AFTER).any()).item())
+    ended = pl.when(pl.col("level") == HOURS).then(pl.col("bucket") + HOUR).otherwise(pl.col("bucket") + timedelta(hours=25))
+    of_rollups = marks.rows.filter(pl.col("level").is_in([HOURS, DAYS]))
+    return bool(of_rollups.select((ended <= now - SETTLES_AFTER).any()).item())
 
 
 def all_marks(lake: Lake) -> Marks:
@@ -94,7 +97,7 @@ def mark_window(lake: Lake, start: datetime, end: datetime, factory_ids: Iterabl
     """Marks every hour that [start, end) touches, so that the next pass makes its rollups anew: a backfill by hand."""
     hours = pl.datetime_range(start.astimezone(UTC), end.astimezone(UTC), "1h", closed="left", eager=True).dt.truncate("1h").cast(UTC_TIME)
     factories = pl.DataFrame({"factory_id": pl.Series(list(factory_ids), dtype=pl.Int32)})
-    rows = factories.join(pl.DataFrame({"bucket": hours}), how="cross").with_columns(level=pl.lit("hour")).select(MARKS.names())
+    rows = factories.join(pl.DataFrame({"bucket": hours}), how="cross").with_columns(level=pl.lit(HOURS)).select(MARKS.names())
     with lake.writer() as cursor:
         add_marks(cursor, rows)
 
@@ -167,19 +170,18 @@ def _windows_by_factory(hours: pl.DataFrame) -> list[tuple[int, datetime, dateti
 def _replace_hours(lake: Lake, factory_id: int, start: datetime, end: datetime, timezone: str, seen: int) -> int:
     """Mends the 1m, 5m and 1h buckets of whole hours and marks their days. Computes before it takes the write lock."""
     with lake.cursor() as cursor:
-        kept_from = raw_kept_from(cursor, factory_id)
-        if kept_from is not None and start < kept_from < end:
-            parts = ((start, kept_from), (kept_from, end))
+        raw_from = kept_from(cursor, factory_id)
+        if raw_from is not None and start < raw_from < end:
+            parts = ((start, raw_from), (raw_from, end))
             return sum(_replace_hours(lake, factory_id, begin, until, timezone, seen) for begin, until in parts)
         minutes = _minutes(cursor, factory_id, start, end)
-    only_late = kept_from is not None and start < kept_from
+    only_late = raw_from is not None and start < raw_from
     five = coarser(minutes, STEPS["5m"])
     levels = {"1m": minutes, "5m": five, "1h": coarser(five, STEPS["1h"])}
     hours = pl.datetime_range(start, end, "1h", closed="left", eager=True).cast(UTC_TIME).alias("bucket")
-    marks = pl.DataFrame({"bucket": hours}).select(
-        pl.lit(factory_id, pl.Int32).alias("factory_id"), pl.lit("hour").alias("level"), "bucket"
-    )
-    days = sorted({local_day_begin(hour, timezone) for hour in hours.to_list()})
+    marks = pl.DataFrame({"bucket": hours}).select(pl.lit(factory_id, pl.Int32).alias("factory_id"), pl.lit(HOURS).alias("level"), "bucket")
+    # Where clocks are half an hour off an hour of UTC may belong to two days.
+    days = sorted({local_day_begin(moment, timezone) for hour in hours.to_list() for moment in (hour, hour + HOUR - _INSTANT)})
     with lake.writer() as cursor:
         for level, rows in levels.items():
             whole = _added_to_stored(cursor, level, rows, factory_id, start, end) if only_late else rows
@@ -188,7 +190,7 @@ def _replace_hours(lake: Lake, factory_id: int, start: datetime, end: datetime, 
             # The other readings of these hours have expired: what came late is counted once, and goes the same way.
             cursor.execute(f"DELETE FROM {LAKE}.{TELEMETRY} WHERE factory_id = ? AND ts >= ? AND ts < ?", [factory_id, start, end])
         take_marks(cursor, marks, seen)
-        add_marks(cursor, pl.DataFrame([(factory_id, "day", day) for day in days], schema=MARKS, orient="row"))
+        add_marks(cursor, marks_of_days(factory_id, days))
     return sum(rows.height for rows in levels.values())
 
 
@@ -201,14 +203,14 @@ def _replace_day(lake: Lake, factory_id: int, day: datetime, timezone: str, seen
     rows = by_local_day(five.cast(SUMMARIES), timezone)
     with lake.writer() as cursor:
         _put(cursor, "1d", rows, factory_id, day, end)
-        take_marks(cursor, pl.DataFrame([(factory_id, "day", day)], schema=MARKS, orient="row"), seen)
+        take_marks(cursor, pl.DataFrame([(factory_id, DAYS, day)], schema=MARKS, orient="row"), seen)
     return rows.height
 
 
-def raw_kept_from(cursor: duckdb.DuckDBPyConnection, factory_id: int) -> datetime | None:
-    """From when on all readings of a factory are kept; None when none have expired."""
+def kept_from(cursor: duckdb.DuckDBPyConnection, factory_id: int, level: str = RAW) -> datetime | None:
+    """From when on all readings, or all rollups of a level, of a factory are kept; None when none have expired."""
     found = cursor.execute(
-        f"SELECT max(kept_from) FROM {LAKE}.{KEPT_FROM} WHERE factory_id = ? AND level = 'raw'", [factory_id]
+        f"SELECT max(kept_from) FROM {LAKE}.{KEPT_FROM} WHERE factory_id = ? AND level = ?", [factory_id, level]
     ).pl().item()  # fmt: skip
     return found.astimezone(UTC) if isinstance(found, datetime) else None
 

@@ -10,6 +10,8 @@ TELEMETRY: Final = "telemetry"
 LOADER_PROGRESS: Final = "loader_progress"
 TOUCHED: Final = "touched"
 KEPT_FROM: Final = "kept_from"
+RAW: Final = "raw"
+"""The level of the readings themselves, beside ROLLUP_LEVELS."""
 LAKE_VERSION: Final = "lake_version"
 VERSION: Final = 2
 """Shape of the tables that this program writes; `warehouse.lake_upgrade` brings older ones to it."""

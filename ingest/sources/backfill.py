@@ -32,7 +32,7 @@ from warehouse.models.devices import Device, DeviceParameter
 from warehouse.progress import BACKFILL
 from warehouse.readings import KEY
 from warehouse.retention import retention
-from warehouse.rollups import raw_kept_from
+from warehouse.rollups import kept_from
 from warehouse.scratch import scratch
 from warehouse.tenancy import system_session, tenant_session
 
@@ -141,7 +141,7 @@ def _oldest(installation: Installation, factory_id: int, now: datetime) -> datet
     keep = retention(installation.db, installation.settings.raw_retention_days).keep(factory_id, "raw")
     kept = datetime(1970, 1, 1, tzinfo=now.tzinfo) if keep is None else (now - keep).replace(minute=0, second=0, microsecond=0)
     with installation.lake.cursor() as cursor:
-        expired = raw_kept_from(cursor, factory_id)
+        expired = kept_from(cursor, factory_id)
     return max(kept, expired) if expired is not None else kept
 
 

@@ -19,8 +19,11 @@ from warehouse.day_figures import (
 from warehouse.db import Database
 from warehouse.errors import NotFoundError
 from warehouse.lake import Lake
+from warehouse.maintenance import expire_readings
 from warehouse.queries.energy_overview import energy_indicators, energy_overview
 from warehouse.queries.energy_use import Band, Tariff, shift_periods
+from warehouse.rollups import all_marks, roll_up
+from warehouse.shifts import FactoryClock
 from warehouse.tariffs import set_tariff
 from warehouse.upkeep import EventRow, maintenance_events, reliability, save_events
 
@@ -87,6 +90,37 @@ def test_effectiveness_of_machines_that_count_parts(plant: Database, running: La
     assert oven["oee"] == pytest.approx(oven["availability"] * oven["performance"] * 0.8)  # type: ignore[operator]  # numbers
 
 
+def test_a_late_reading_opens_the_day_that_it_touches_again_and_no_other(plant: Database, running: Lake) -> None:
+    later, zones = NOW + timedelta(days=5), {1: "Asia/Ho_Chi_Minh"}
+    roll_up(running, later, zones)
+    record_energy(plant, running, later, days=1)
+    before = {row["ts"]: row["kwh"] for row in rows(running, "energy_days")}
+    assert set(before) == {MIDNIGHT}, "loaded after its day had passed, and made all the same"
+    with running.writer() as cursor:
+        cursor.execute("INSERT INTO lake.energy_days VALUES (1, 3, ?, 7, 0, NULL, NULL)", [MIDNIGHT + timedelta(days=1)])
+    running.append(series(3, "power", [2000.0] * 11, start_s=3 * 3600), ("main", 1))
+    roll_up(running, later, zones)
+    for _ in range(2):
+        record_energy(plant, running, later, days=1)
+    after = {row["ts"]: row["kwh"] for row in rows(running, "energy_days")}
+    # 10 minutes, and the 5 for which the last reading holds.
+    assert after == {MIDNIGHT: pytest.approx(before[MIDNIGHT] + 2 * 15 / 60), MIDNIGHT + timedelta(days=1): 7}
+    assert set(all_marks(running).rows["level"]) == {"availability_days", "oee_days"}, "each table takes its own marks"
+
+
+def test_a_day_of_which_the_readings_have_expired_keeps_its_figures(plant: Database, running: Lake) -> None:
+    later = NOW + timedelta(days=5)
+    roll_up(running, later, {})
+    record_oee(plant, running, later, days=1)
+    expire_readings(running, later)
+    running.append(readings((3, "good_parts", 60, 9.0)), ("main", 1))
+    roll_up(running, later, {})
+    record_oee(plant, running, later, days=1)
+    (oven,) = rows(running, "oee_days")
+    assert (oven["good_parts"], oven["rejected_parts"]) == (40, 10)
+    assert "oee_days" not in set(all_marks(running).rows["level"])
+
+
 def test_days_are_the_factorys(plant: Database) -> None:
     days = factory_days(plant, 1, NOW, 3)
     assert days == [
@@ -144,7 +178,7 @@ def test_overview_by_machine_region_and_period(plant: Database, running: Lake) -
 def test_a_shift_beside_the_one_before(local: str, begin: str, before: str, before_end: str) -> None:
     berlin = ZoneInfo("Europe/Berlin")
     now, *expected = (datetime.fromisoformat(text).replace(tzinfo=berlin) for text in (local, begin, before, before_end))
-    found = shift_periods(now, "Europe/Berlin")
+    found = shift_periods(now, FactoryClock("Europe/Berlin"))
     assert [found["shift"][0], *found["before_shift"]] == expected
     assert found["shift"][1] == now
 

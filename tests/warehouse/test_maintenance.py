@@ -63,10 +63,10 @@ def test_a_reading_that_comes_after_its_hour_has_expired_is_added_once(lake: Lak
     assert _rows(lake) == 0
 
 
-def test_each_factory_and_level_has_its_own_retention(lake: Lake, sqlite_database: Database) -> None:
-    retention.set_retention(sqlite_database, 1, "raw", 1)
-    retention.set_retention(sqlite_database, 1, "1m", 2)
-    kept = retention.retention(sqlite_database, 30)
+def test_each_factory_and_level_has_its_own_retention(lake: Lake, one_database: Database) -> None:
+    retention.set_retention(one_database, 1, "raw", 1)
+    retention.set_retention(one_database, 1, "1m", 2)
+    kept = retention.retention(one_database, 30)
     for factory_id in (1, 2):
         lake.append(series(factory_id, "power", [1.0] * 120, factory_id=factory_id), (f"shard{factory_id}", 1))
     rollups.roll_up(lake, at(86_400 * 3), {})

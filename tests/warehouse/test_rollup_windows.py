@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from tests.warehouse.frames import START, at, readings, series
@@ -13,7 +14,8 @@ LATER = START + timedelta(days=3)
 
 
 def marked_hours(lake: Lake) -> list[datetime]:
-    return all_marks(lake).rows["bucket"].to_list()
+    """Of hours and days that rollups wait for."""
+    return all_marks(lake).rows.filter(pl.col("level").is_in(["hour", "day"]))["bucket"].to_list()
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,17 @@ def test_days_are_those_of_the_factory(lake: Lake) -> None:
     assert lake.reader(1).query("SELECT bucket, count FROM rollup_1d ORDER BY bucket").rows() == [
         (datetime(2026, 1, 4, 17, tzinfo=UTC), 1),
         (datetime(2026, 1, 5, 17, tzinfo=UTC), 1),
+    ]
+
+
+def test_an_hour_of_utc_that_lies_on_two_days_opens_both(lake: Lake) -> None:
+    zone = "Asia/Kolkata"
+    for minute in (10, 50):
+        lake.append(readings((1, "power", (10 * 60 + minute) * 60, 1.0)), ("main", minute))
+        roll_up(lake, LATER, {1: zone})
+    assert lake.reader(1).query("SELECT bucket, count FROM rollup_1d ORDER BY bucket").rows() == [
+        (datetime(2026, 1, 4, 18, 30, tzinfo=UTC), 1),
+        (datetime(2026, 1, 5, 18, 30, tzinfo=UTC), 1),
     ]
 
 
