@@ -23,9 +23,9 @@ def restore(settings: Settings, source: str, name: str) -> None:
           f"{facts['lake_rows']['telemetry']} readings. `factoryops up` starts it.")  # fmt: skip
 
 
-def verify(source: str, name: str) -> int:
+def verify(settings: Settings, source: str, name: str) -> int:
     """Says what is wrong with a backup; 1 when something is."""
-    problems = backups.verify_backup(source, name or None)
+    problems = backups.verify_backup(settings, source, name or None)
     print("\n".join(problems) or "Every file is there and whole.")
     return 1 if problems else 0
 

@@ -27,6 +27,7 @@ MARKERS_BY_FIXTURE = {
     "postgres_database": ("postgres", "slow"),
     "postgresql_database": ("postgres", "slow"),
     "postgresql_lake": ("postgres", "slow"),
+    "outgrown_settings": ("postgres", "slow"),
     "mosquitto": ("broker", "slow"),
     "broker": ("broker", "slow"),
     "mosquitto_of_demo": ("broker", "slow"),
@@ -42,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="optional",
         help="what a missing program (mosquitto, PostgreSQL, Chromium) does to the tests that need it: fail them, or leave them out",
     )
+    parser.addoption(
+        "--storage",
+        choices=("embedded", "outgrown"),
+        default="embedded",
+        help="where `settings`, `lake` and `one_database` keep their data: SQLite and folders, or PostgreSQL and an S3-compatible store",
+    )
     parser.addoption("--fuzz-inputs", type=int, default=20_000, help="how many payloads tests/ingest/test_fuzz.py tries")
     parser.addoption("--fuzz-seed", type=int, default=1, help="which ones they are")
     parser.addoption(
@@ -54,11 +61,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m "not slow" chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             for marker in MARKERS_BY_FIXTURE.get(fixture, ()):
                 item.add_marker(marker)
+    if config.getoption("--storage") == "outgrown":
+        left_out = [item for item in items if _is_of_embedded(item)]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _is_of_embedded(item: pytest.Item) -> bool:
+    """Whether a test is about SQLite or folders, so that there is nothing of it on PostgreSQL and S3."""
+    chosen = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    return item.get_closest_marker("embedded") is not None or "sqlite" in chosen or "embedded" in chosen
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

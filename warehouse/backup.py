@@ -22,11 +22,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import fsspec
 import structlog
 
 from warehouse.errors import NotFoundError, PermanentError
 from warehouse.lake import MARKER, Lake
+from warehouse.objects import make_folder, open_store
 from warehouse.settings import Settings
 from warehouse.tables import LAKE, present_tables
 
@@ -56,11 +56,11 @@ def back_up(settings: Settings, lake: Lake, target: str, now: datetime) -> Backu
     Raises PermanentError for an installation on PostgreSQL or S3, which are backed up with their own means, LakeBusyError.
     """
     _require_embedded(settings)
-    store = _Store(target)
+    store = _Store(settings, target)
     name = now.strftime("%Y%m%dT%H%M%SZ")
     with tempfile.TemporaryDirectory(prefix="factoryops-backup-") as folder:
         drafts = Path(folder)
-        facts = _copy_lake_catalog(settings, lake, drafts)
+        facts = copy_lake_catalog(settings, lake, drafts)
         _copy_database(settings.home / DATABASE, drafts / "database")
         sources = {CATALOG: drafts / "catalog", DATABASE: drafts / "database"}
         sources |= {f"lake/data/{path}": Path(settings.lake_files) / path for path in facts.pop("data_files")}
@@ -78,14 +78,14 @@ def back_up(settings: Settings, lake: Lake, target: str, now: datetime) -> Backu
     return done
 
 
-def list_backups(target: str) -> list[str]:
+def list_backups(settings: Settings, target: str) -> list[str]:
     """Names of the complete backups in `target`, oldest first."""
-    return _Store(target).names()
+    return _Store(settings, target).names()
 
 
-def verify_backup(target: str, name: str | None = None) -> list[str]:
+def verify_backup(settings: Settings, target: str, name: str | None = None) -> list[str]:
     """Reads every file of a backup (the newest without `name`) and says what is wrong with it; empty when it can be restored."""
-    store = _Store(target)
+    store = _Store(settings, target)
     manifest = store.manifest(name)
     problems = [problem for place, entry in manifest["files"].items() if (problem := store.problem_of(place, entry))]
     if not problems:
@@ -110,14 +110,14 @@ def restore(settings: Settings, source: str, name: str | None = None) -> dict[st
     if (home / DATABASE).exists():
         message = f"{home} holds an installation: restore into an empty folder, given with --home"
         raise PermanentError(message, home=str(home))
-    store = _Store(source)
+    store = _Store(settings, source)
     manifest = store.manifest(name)
     files = dict(manifest["files"])
     last = files.pop(DATABASE)
     home.mkdir(parents=True, exist_ok=True)
     for place, entry in files.items():
         store.fetch_checked(place, entry, home / place)
-    _point_catalog(home / CATALOG, settings.lake_files)
+    point_catalog(home / CATALOG, settings.lake_files)
     (home / "lake" / MARKER).touch()
     (home / "lake.made").touch()
     store.fetch_checked(DATABASE, last, home / DATABASE)
@@ -128,9 +128,9 @@ def restore(settings: Settings, source: str, name: str | None = None) -> dict[st
 class _Store:
     """The target: a folder or an object store, through fsspec."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, settings: Settings, address: str) -> None:
         local = "://" not in address
-        self._files, self._root = fsspec.url_to_fs(str(Path(address).expanduser().absolute()) if local else address)
+        self._files, self._root = open_store(settings, str(Path(address).expanduser().absolute()) if local else address)
 
     def _at(self, *parts: str) -> str:
         return posixpath.join(self._root, *parts)
@@ -157,14 +157,14 @@ class _Store:
         place = self._at("objects", digest[:2], digest)
         if self._files.exists(place) and self._files.size(place) == size:
             return digest, size, False
-        self._files.makedirs(posixpath.dirname(place), exist_ok=True)
+        make_folder(self._files, posixpath.dirname(place))
         # Under its own name only when it is whole: a killed backup must not leave half an object that the next one trusts.
         self._files.put_file(str(path), f"{place}.part")
         self._files.mv(f"{place}.part", place)
         return digest, size, True
 
     def write(self, place: str, content: bytes) -> None:
-        self._files.makedirs(posixpath.dirname(self._at(place)), exist_ok=True)
+        make_folder(self._files, posixpath.dirname(self._at(place)))
         self._files.pipe_file(self._at(f"{place}.part"), content)
         self._files.mv(self._at(f"{place}.part"), self._at(place))
 
@@ -204,8 +204,8 @@ def _require_embedded(settings: Settings) -> None:
         raise PermanentError(message)
 
 
-def _copy_lake_catalog(settings: Settings, lake: Lake, folder: Path) -> dict[str, Any]:
-    """Copies the catalog as it stands at one snapshot, and tells what that snapshot holds.
+def copy_lake_catalog(settings: Settings, lake: Lake, folder: Path) -> dict[str, Any]:
+    """Copies the catalog of an embedded lake to `folder`/catalog as it stands at one snapshot, and tells what that snapshot holds.
 
     Under the write lock nobody else writes. A fresh SQLite connection may not open the catalog here (two copies of SQLite in one
     process break its locks), so the files are copied as they are, and the copy is put in order by itself.
@@ -261,7 +261,7 @@ def _other_files(home: Path) -> Iterator[Path]:
                 yield path
 
 
-def _point_catalog(catalog: Path, lake_files: str) -> None:
+def point_catalog(catalog: Path, lake_files: str) -> None:
     """The catalog holds the absolute folder of its data files, which is another one now."""
     with closing(sqlite3.connect(catalog)) as connection, connection:
         connection.execute("UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'", [lake_files.rstrip("/") + "/"])

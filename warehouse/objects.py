@@ -17,6 +17,12 @@ def open_store(settings: Settings, url: str) -> tuple[Any, str]:
     return files, str(root)
 
 
+def make_folder(store: Any, path: str) -> None:
+    """Makes a folder where the store has such; elsewhere there is nothing to make, and s3fs would try to make the bucket."""
+    if "file" in store.protocol:
+        store.makedirs(path, exist_ok=True)
+
+
 class ObjectStore:
     """Files of reports, job results and backups."""
 

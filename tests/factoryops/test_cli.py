@@ -106,7 +106,7 @@ def test_up_without_a_factory_says_what_to_do(tmp_path: Path) -> None:
 def test_two_cannot_run_on_one_home(tmp_path: Path) -> None:
     from factoryops import up
 
-    with up._only_one(tmp_path):
+    with up.only_one(tmp_path):
         assert up.is_running(tmp_path)
         result = subprocess.run(
             [sys.executable, "-m", "factoryops", "up", "--home", str(tmp_path)], capture_output=True, text=True, timeout=100, check=False

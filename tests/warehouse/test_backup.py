@@ -7,7 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from tests.fixtures.object_store import Bucket
 from tests.warehouse.frames import START, series
 from tests.warehouse.victims import kill_during
 from warehouse import backup, maintenance, rollups
@@ -18,6 +20,8 @@ from warehouse.models.people import Factory
 from warehouse.secrets import generated_secret
 from warehouse.settings import Settings
 from warehouse.tenancy import system_session
+
+pytestmark = pytest.mark.embedded  # an outgrown installation is backed up by the means of PostgreSQL and of the store
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def make(settings: Settings, target: Path, minute: int = 0) -> backup.BackupResu
 
 def test_a_restored_installation_is_the_same(home: Settings, tmp_path: Path) -> None:
     make(home, tmp_path / "target")
-    assert backup.verify_backup(str(tmp_path / "target")) == []
+    assert backup.verify_backup(home, str(tmp_path / "target")) == []
     restored = elsewhere(home, tmp_path)
     facts = backup.restore(restored, str(tmp_path / "target"))
     assert everything(restored) == everything(home)
@@ -72,6 +76,20 @@ def test_a_restored_installation_is_the_same(home: Settings, tmp_path: Path) -> 
         assert lake.reader(1).query("SELECT count(*) FROM telemetry").item() == 1505
 
 
+@pytest.mark.slow
+def test_a_backup_in_a_bucket_restores_the_same(home: Settings, bucket: Bucket, tmp_path: Path) -> None:
+    secret = SecretStr(bucket.settings["s3_secret_access_key"])
+    with_store = home.model_copy(update={**bucket.settings, "s3_secret_access_key": secret})
+    target = f"s3://{bucket.name}/backups"
+    with closing(Lake(with_store)) as lake:
+        first, second = (backup.back_up(with_store, lake, target, START + timedelta(minutes=minute)) for minute in (0, 1))
+    assert (backup.list_backups(with_store, target), second.new_files) == ([first.name, second.name], 0)
+    assert backup.verify_backup(with_store, target) == []
+    restored = elsewhere(with_store, tmp_path)
+    backup.restore(restored, target)
+    assert everything(restored) == everything(home)
+
+
 def test_a_second_backup_adds_only_what_is_new(home: Settings, tmp_path: Path) -> None:
     first = make(home, tmp_path / "target")
     with closing(Lake(home)) as lake:
@@ -79,7 +97,7 @@ def test_a_second_backup_adds_only_what_is_new(home: Settings, tmp_path: Path) -
     second = make(home, tmp_path / "target", minute=1)
     assert first.new_files == first.files
     assert second.new_files == 2, "the new data file and the catalog"
-    assert backup.list_backups(str(tmp_path / "target")) == [first.name, second.name]
+    assert backup.list_backups(home, str(tmp_path / "target")) == [first.name, second.name]
 
 
 def test_an_older_backup_can_be_restored(home: Settings, tmp_path: Path) -> None:
@@ -99,7 +117,7 @@ def test_damage_is_found_and_not_restored(home: Settings, tmp_path: Path) -> Non
     manifest = json.loads((tmp_path / "target" / "backups" / f"{result.name}.json").read_text())
     place, entry = next((p, e) for p, e in manifest["files"].items() if p.endswith(".parquet"))
     (tmp_path / "target" / "objects" / entry["sha256"][:2] / entry["sha256"]).write_bytes(b"x" * entry["bytes"])
-    assert backup.verify_backup(str(tmp_path / "target")) == [f"{place}: damaged"]
+    assert backup.verify_backup(home, str(tmp_path / "target")) == [f"{place}: damaged"]
     with pytest.raises(PermanentError, match="damaged"):
         backup.restore(elsewhere(home, tmp_path), str(tmp_path / "target"))
 
@@ -128,10 +146,10 @@ def test_backup_and_restore_that_are_killed_can_be_repeated(home: Settings, tmp_
     restored, target, flag = elsewhere(home, tmp_path), str(tmp_path / "target"), tmp_path / "begun"
     for _ in range(2):
         kill_during(_back_up, home, target, flag=flag, within_s=0.4)
-        for name in backup.list_backups(target):
-            assert backup.verify_backup(target, name) == [], "what is there under its name is whole"
+        for name in backup.list_backups(home, target):
+            assert backup.verify_backup(home, target, name) == [], "what is there under its name is whole"
     make(home, Path(target), minute=5)
-    assert backup.verify_backup(target) == []
+    assert backup.verify_backup(home, target) == []
     for _ in range(2):
         kill_during(_restore, restored, target, flag=flag, within_s=0.3)
         if (restored.home / "factoryops.sqlite").exists():

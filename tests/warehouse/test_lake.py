@@ -75,6 +75,7 @@ def test_text_readings_are_kept_beside_numbers(any_lake: Lake) -> None:
     assert any_lake.reader(1).query("SELECT value, text FROM telemetry").rows() == [(None, "O1234")]
 
 
+@pytest.mark.embedded
 def test_a_lake_that_was_moved_away_takes_nothing_and_comes_back_whole(lake: Lake, settings: Settings) -> None:
     lake.append(series(1, "power", [1.0] * 300), ("main", 1))
     folder, away = settings.home / "lake", settings.home / "elsewhere"
@@ -89,6 +90,7 @@ def test_a_lake_that_was_moved_away_takes_nothing_and_comes_back_whole(lake: Lak
     assert lake.reader(1).query("SELECT count(*) FROM telemetry").item() == 600
 
 
+@pytest.mark.embedded
 def test_a_lake_that_is_away_at_the_start_is_not_replaced_by_an_empty_one(lake: Lake, settings: Settings) -> None:
     lake.append(readings((1, "power", 0, 1.0)))
     lake.close()
@@ -126,6 +128,7 @@ def test_two_processes_write_at_once_and_nothing_is_lost(settings: Settings) -> 
     assert counts == sorted(counts)
 
 
+@pytest.mark.embedded
 def test_an_installation_in_another_folder_has_its_own_lake(lake: Lake, settings: Settings, tmp_path: Path) -> None:
     lake.append(readings((1, "power", 0, 1.0)))
     other = Lake(settings.model_copy(update={"factoryops_home": tmp_path / "other"}))

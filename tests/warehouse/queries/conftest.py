@@ -18,6 +18,11 @@ OFFLINE_AFTER = timedelta(minutes=5)
 @pytest.fixture
 def plant(database: Database) -> Database:
     """North: mill 1 (fault), pump 2 (silent), oven 3 (fine). South: mill 9."""
+    return filled(database)
+
+
+def filled(database: Database) -> Database:
+    """The database with what `plant` promises."""
     with system_session(database, "set up a test") as session:
         session.add_all([Factory(id=1, name="North", slug="north", timezone="Asia/Ho_Chi_Minh"), Factory(id=2, name="South", slug="south")])
         session.flush()
