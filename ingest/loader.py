@@ -27,7 +27,8 @@ from warehouse.disk import disk_problem
 from warehouse.errors import BackfilledError, LakeBusyError, LeaseLostError
 from warehouse.heartbeat import Heartbeat
 from warehouse.housekeeping import trim_some
-from warehouse.lake import Lake
+from warehouse.lake import INLINE_ROWS, Lake
+from warehouse.maintenance import MANY_FILES, merge_small_files
 from warehouse.models.devices import LatestValue
 from warehouse.progress import BACKFILL
 from warehouse.readings import KEY, WATERMARKS, DeduplicationState, deduplicate, learn, unknown
@@ -61,6 +62,8 @@ class Loader:
         self._known_position = 0
         self._backfills: int | None = None
         """How many loads of history files had come when the state was begun; None before."""
+        self.files_written = 0
+        """Loads since the last `merge_when_many` that were too large for the catalog: each made a file a day that it touched."""
 
     @property
     def position(self) -> int:
@@ -89,6 +92,16 @@ class Loader:
             return True
         self._count(batches, fresh.height, readings.height, found.late.height, time.perf_counter() - began)
         return is_full
+
+    def merge_when_many(self, most: int = MANY_FILES) -> bool:
+        """Merges the files of the last loads when there are many; True when it did. Raises LakeBusyError."""
+        if self.files_written < most:
+            return False
+        began = time.perf_counter()
+        merge_small_files(self._lake)
+        log.debug("loader_merged", loads=self.files_written, seconds=round(time.perf_counter() - began, 3))
+        self.files_written = 0
+        return True
 
     def _found_position(self) -> int:
         if self._position is not None:
@@ -147,6 +160,7 @@ class Loader:
     def _append(self, fresh: pl.DataFrame, position: int, new_position: int, state: DeduplicationState) -> None:
         self._position, self._unsure = None, (new_position, state)
         self._lake.append(fresh, loader=(SHARD, new_position), after=position, backfills=self._backfills)
+        self.files_written += fresh.height >= INLINE_ROWS
         self._position, self._unsure, self._state = new_position, None, state
         self._known_position = new_position
 
@@ -208,6 +222,7 @@ class LoaderProcess:
                 self._sole.check()
                 self._require_room()
                 is_behind = self._loader.step()
+                self._loader.merge_when_many()
                 self._succeeded()
                 # From beginning to beginning; other writers of the lake get their turn between two loads.
                 pause_s = 0.0 if is_behind else max(interval_s / 2, interval_s - (time.monotonic() - began))

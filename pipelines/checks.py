@@ -7,10 +7,13 @@ import dagster as dg
 
 from warehouse.installation import Installation
 from warehouse.lake_checks import CountFacts, ReadingFacts, count_facts, reading_facts, wrong_hours
+from warehouse.maintenance import files_a_day
 from warehouse.rollups import missing_readings
+from warehouse.tables import ROLLUP_LEVELS, TELEMETRY
 
 HOUR = timedelta(hours=1)
 SETTLED = timedelta(minutes=10)
+MOST_FILES_A_DAY = 200
 
 
 @dg.asset_check(
@@ -79,6 +82,13 @@ def no_machine_has_a_gap(installation: dg.ResourceParam[Installation]) -> dg.Ass
     return dg.AssetCheckResult(passed=not facts.silent_machines, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
 
 
+@dg.asset_check(asset="rollup_1m", name="files_are_few", description="No day of readings or of a rollup has 200 files or more.")
+def files_are_few(installation: dg.ResourceParam[Installation]) -> dg.AssetCheckResult:
+    """Many small files make every question slow: then the loader's merging or the maintenance job does not work."""
+    found = {table: files_a_day(installation.lake, table) for table in (TELEMETRY, *(f"rollup_{level}" for level in ROLLUP_LEVELS))}
+    return dg.AssetCheckResult(passed=max(found.values()) < MOST_FILES_A_DAY, metadata={f"files_{name}": n for name, n in found.items()})
+
+
 def _counts(installation: Installation) -> CountFacts:
     hour = _hour(installation)
     return count_facts(installation.lake, hour - 2 * HOUR, hour)
@@ -94,7 +104,15 @@ def _last_hours(installation: Installation) -> ReadingFacts:
     return reading_facts(installation.lake, hour - timedelta(hours=2), hour + timedelta(hours=1))
 
 
-CHECKS = [rollup_is_complete, rollup_equals_raw, no_reading_twice, clocks_agree, as_many_readings_as_usual, no_machine_has_a_gap]
+CHECKS = [
+    rollup_is_complete,
+    rollup_equals_raw,
+    no_reading_twice,
+    clocks_agree,
+    as_many_readings_as_usual,
+    no_machine_has_a_gap,
+    files_are_few,
+]
 checks_job = dg.define_asset_job(
     "checks",
     selection=dg.AssetSelection.all_asset_checks(),

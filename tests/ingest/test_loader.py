@@ -16,6 +16,7 @@ from warehouse.clock import ManualClock
 from warehouse.db import Database
 from warehouse.errors import LakeBusyError, LeaseLostError
 from warehouse.lake import Lake
+from warehouse.maintenance import files_a_day
 from warehouse.tenancy import system_session
 
 pytestmark = pytest.mark.slow  # a lake of its own for each test
@@ -113,6 +114,19 @@ def test_a_long_backlog_is_loaded_in_chunks(landed: Landed) -> None:
     assert 100 <= len(landed.values()) < 600
     load_all(loader)
     assert landed.values() == [float(n) for n in range(600)]
+
+
+def test_files_of_many_loads_are_merged_in_between(landed: Landed) -> None:
+    loader = landed.loader()
+    for number in range(4):
+        landed.land(*((1, "power", float(number * 250 + i), 1.0) for i in range(250)))
+        load_all(loader)
+        landed.land((1, "power", 10_000.0 + number, 1.0))
+        load_all(loader)
+        loader.merge_when_many(most=3)
+    assert loader.files_written == 1, "the fourth; what waits in the catalog is no file"
+    assert files_a_day(landed.lake) == 2
+    assert len(landed.values()) == 4 * 251
 
 
 def test_readings_of_a_deleted_device_do_not_stop_the_loader(landed: Landed) -> None:

@@ -54,6 +54,15 @@ def test_a_good_lake_passes_and_each_fault_fails_its_check(
     assert not results(installation)["as_many_readings_as_usual"]
 
 
+def test_many_files_of_a_day_are_told(settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        lake.append(series(1, "power", [1.0] * 250, step_s=1, start_s=number * 250))
+    installation = Installation(settings, Database(settings.operational_url), lake)
+    assert checks.files_are_few(installation).passed  # type: ignore[union-attr]  # its result
+    monkeypatch.setattr(checks, "MOST_FILES_A_DAY", 3)
+    assert not checks.files_are_few(installation).passed  # type: ignore[union-attr]  # as above
+
+
 def test_every_check_is_run_every_hour() -> None:
     assert checks.hourly_checks.default_status == dg.DefaultScheduleStatus.RUNNING
     assert checks.hourly_checks.job_name == checks.checks_job.name
