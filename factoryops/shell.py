@@ -4,10 +4,15 @@ import sys
 from collections.abc import Iterable
 
 import duckdb
+import polars as pl
 
 from warehouse.clock import SystemClock
 from warehouse.direct import connect, describe
+from warehouse.errors import TenancyError
+from warehouse.own_tables import FactoryTables
 from warehouse.settings import Settings
+
+MOST_ROWS = 100
 
 
 def run(settings: Settings, factory: str, command: str = "") -> int:
@@ -36,14 +41,14 @@ def _typed() -> Iterable[str]:
             text = ""
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
+def _answer(connection: FactoryTables, statement: str) -> bool:
     if not statement.strip():
         return True
     try:
-        found = connection.sql(statement)
-    except duckdb.Error as wrong:
+        found = connection.sql(statement).pl()
+    except (duckdb.Error, TenancyError) as wrong:
         print(wrong, file=sys.stderr)
         return False
-    if found is not None:
-        found.show(max_rows=100, max_width=200)
+    with pl.Config(tbl_rows=MOST_ROWS, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=100, tbl_hide_column_data_types=True):
+        print(found)
     return True

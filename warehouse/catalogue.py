@@ -155,6 +155,14 @@ TABLES: Final = {
 """Of each table: one sentence, and the meaning of each column, in their order."""
 
 
+ABOUT: Final = """\
+`factoryops shell FACTORY` and `factoryops.notebook.connect(FACTORY)` answer questions (SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES)
+to these tables of one factory. Every statement is taken apart before it runs: whatever names something else, such as the lake
+itself, a file, or a function that reads one, is refused. What this keeps apart are questions, not people: whoever may run it on the
+machine can read the installation's files and databases as well. People who shall see one factory only are given the dashboards or
+the REST API."""
+
+
 def lake_columns(table: str) -> list[str]:
     """The columns of a lake table as a reader bound to a factory sees them."""
     shape = SHAPES[table]
@@ -169,7 +177,7 @@ def as_markdown() -> str:
         "Written by `scripts/document_tables.py` from `warehouse/catalogue.py`; a test holds it to the code.",
         "",
     ]
-    lines += ["`factoryops shell FACTORY` and `factoryops.connect(FACTORY)` show these tables of one factory, read-only.", ""]
+    lines += [ABOUT, ""]
     for table, (said, columns) in TABLES.items():
         kept = "in the lake" if table in READABLE else "from the operational database, copied when the connection is opened"
         lines += [f"## {table}", "", f"{said} Kept {kept}.", "", "| column | meaning |", "|---|---|"]

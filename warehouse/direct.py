@@ -1,9 +1,12 @@
-"""A read-only DuckDB connection for engineers and notebooks, with views of one factory."""
+"""Read-only SQL on the tables of one factory, for engineers and notebooks.
+
+What this keeps apart are questions, not people: whoever may run it on the machine may read the files and databases of the installation as
+well. People who shall see one factory only are given the REST API or the dashboards.
+"""
 
 from datetime import datetime
 from typing import Final
 
-import duckdb
 import polars as pl
 from sqlalchemy import select
 
@@ -14,6 +17,7 @@ from warehouse.lake import Lake
 from warehouse.models.alerting import Alert, Rule
 from warehouse.models.devices import Device, DeviceParameter
 from warehouse.models.people import Factory
+from warehouse.own_tables import FactoryTables
 from warehouse.settings import Settings
 from warehouse.tables import LAKE, READABLE, SHAPES
 from warehouse.tenancy import system_session, tenant_session
@@ -22,10 +26,11 @@ _TYPES: Final = {"device_id": pl.Int32, "alert_id": pl.Int64, "is_kpi": pl.Boole
 _MOMENTS: Final = ("last_seen", "triggered_at", "resolved_at")
 
 
-def connect(factory: str, settings: Settings | None = None) -> duckdb.DuckDBPyConnection:
-    """A connection that reads the tables of one factory (its slug); `docs/reference/tables.md` names them.
+def connect(factory: str, settings: Settings | None = None) -> FactoryTables:
+    """Asks the tables of one factory (its slug); `docs/reference/tables.md` names them.
 
-    The lake is attached read-only and configuration is locked: no statement can write, load an extension or read another file.
+    No question reaches another factory's rows (`warehouse.own_tables`). Beside that the lake is attached read-only and configuration is
+    locked: no statement could write, load an extension or read another file.
     Machines, parameters and alerts are copies from the moment of the call. Raises NotFoundError for an unknown factory.
     """
     found = settings or Settings.load()
@@ -42,8 +47,9 @@ def connect(factory: str, settings: Settings | None = None) -> duckdb.DuckDBPyCo
         connection.register("copied", frame.to_arrow())
         connection.execute(f"CREATE TABLE {table} AS SELECT * FROM copied")  # noqa: S608  # names of TABLES
         connection.unregister("copied")
+    connection.execute("SET python_enable_replacements = false")
     connection.execute("SET lock_configuration = true")
-    return connection
+    return FactoryTables(connection, TABLES)
 
 
 def _factory_id(db: Database, slug: str) -> int:
@@ -80,7 +86,7 @@ def _alerts(db: Database, factory_id: int) -> pl.DataFrame:
     return _frame("alerts", rows)
 
 
-def describe(connection: duckdb.DuckDBPyConnection, now: datetime) -> str:
+def describe(connection: FactoryTables, now: datetime) -> str:
     """What a shell says at its start: the tables and how much is in the main ones."""
     rows = connection.execute("SELECT count(*) FROM devices").fetchall()[0][0]
     return f"{len(TABLES)} tables: {', '.join(TABLES)}. {rows} machines. {now:%Y-%m-%d %H:%M} UTC. Ctrl-D ends."
