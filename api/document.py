@@ -24,6 +24,7 @@ _TAGS: Final = {
     "factories": "Which factories there are.",
     "devices": "Machines, their parameters, live values and history.",
     "telemetry": "Readings in bulk, and values as they come.",
+    "figures": "Energy, states, effectiveness, recorded maintenance and health.",
     "rules": "When to raise an alert: rules, trials on the past, and what looks wrong in them.",
     "alerts": "What rules raised, and what people did about it.",
     "notifications": "Whom to tell, how, and what could not be delivered.",
