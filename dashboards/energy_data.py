@@ -1,6 +1,5 @@
 """What the energy page shows: energy of periods against those before, by hour, machine, area and shift, idling, cost and carbon."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,8 +12,9 @@ from dashboards.fmt import Local
 from dashboards.resources import installation
 from warehouse.errors import RetryableError
 from warehouse.queries.devices import DeviceRow
-from warehouse.queries.energy import METER_KIND, energy_of_ranges
-from warehouse.queries.energy_use import Comparison, Tariff, hourly, periods
+from warehouse.queries.energy import METER_KIND
+from warehouse.queries.energy_overview import energy_overview
+from warehouse.queries.energy_use import Comparison, Tariff, hourly
 from warehouse.queries.faults import fault_spans
 from warehouse.queries.states import energy_by_state, power_minutes, timeline_of
 from warehouse.shifts import FactoryClock, Shift, running_shifts, shifts_of
@@ -65,20 +65,11 @@ def shift_now(local: Local, clock: FactoryClock) -> Shift | None:
     return running.shift if running else None
 
 
-def _compared(factory_id: int, clock: FactoryClock, counted: set[int], local: Local) -> dict[str, Comparison]:
+def _compared(factory_id: int, local: Local) -> dict[str, Comparison]:
     """By NAMES; without `shift` between shifts."""
-    ranges = periods(local.now, clock.timezone)
-    running, _ = running_shifts(local.now.astimezone(UTC), clock)
-    if running is not None:
-        begin, day = running.began_at.astimezone(local.zone), timedelta(days=1)
-        ranges |= {"shift": (begin, local.now), "before_shift": (begin - day, local.now - day)}
-    in_utc = {name: (first.astimezone(UTC), last.astimezone(UTC)) for name, (first, last) in ranges.items()}
-    found = energy_of_ranges(installation().lake, factory_id, in_utc)
-    return {name: Comparison(_sum(found[name], counted), _sum(found[f"before_{name}"], counted)) for name in NAMES if name in found}
-
-
-def _sum(by_device: Mapping[int, float], counted: set[int]) -> float:
-    return sum(kwh for device_id, kwh in by_device.items() if device_id in counted)
+    inst = installation()
+    found = energy_overview(inst.db, inst.lake, factory_id, local.now.astimezone(UTC)).periods
+    return {name: found[name].factory for name in NAMES if name in found}
 
 
 def _states(factory_id: int, counted: list[int], start: datetime, end: datetime, typical: dict[int, float]) -> pl.DataFrame:
@@ -99,7 +90,7 @@ def load(factory_id: int, timezone: str, local: Local, wanted: str) -> Data:
     clock = FactoryClock(timezone, ask(("shifts",), factory_id, 30, lambda: shifts_of(inst.db, factory_id)).value)
     # From a full hour, so that hours of the range and of the one before it are whole.
     start = (end - RANGES[wanted]).replace(minute=0, second=0, microsecond=0)
-    compared = ask_lake(("energy compared",), factory_id, 60, lambda: _compared(factory_id, clock, set(counted), local))
+    compared = ask_lake(("energy compared",), factory_id, 60, lambda: _compared(factory_id, local))
     hours = ask_lake(("energy hours", wanted), factory_id, 60, lambda: hourly(inst.lake, factory_id, start - RANGES[wanted], end))
     try:
         states = ask_lake(("energy states", wanted), factory_id, 300, lambda: _states(factory_id, counted, start, end, typical)).value

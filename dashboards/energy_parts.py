@@ -17,7 +17,7 @@ MILLION = 1_000_000
 NOTHING_BELOW_KWH = 0.1
 """Idling that nobody would do anything about."""
 COLUMNS = ("Machine", "Energy", "Share", "Change", "While idle")
-BEFORE = {"today": "yesterday by now", "shift": "the same shift yesterday", "week": "last week by now", "month": "last month by now"}
+BEFORE = {"today": "yesterday by now", "shift": "the shift before, as far", "week": "last week by now", "month": "last month by now"}
 
 
 def amount(kwh: float, most: float | None = None) -> tuple[str, str]:
