@@ -1,13 +1,22 @@
 """Every kind of condition while evaluators are killed at random moments: what one forgot, the next one knows."""
 
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from random import Random
 
+import polars as pl
 import pytest
 
 from rules import evaluation
 from rules.evaluation import Evaluator
-from tests.rules.installation import START, add_device, add_factory, land, readings
+from tests.helpers import REPOSITORY
+from tests.rules.installation import START, add_device, add_factory, add_user, alerts, land, notifications, raises, readings
+from tests.rules.killed_evaluator import PLACES
 from tests.rules.kinds import KINDS
 from tests.rules.test_kinds_live import key_of, make_rule, told
 from tests.rules.timelines import usual
@@ -19,7 +28,7 @@ class Killed(BaseException):
     """kill -9: nothing after it runs."""
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_between_and_inside_transactions_each_kind_tells_what_it_tells_anyway(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -62,3 +71,58 @@ def test_killed_between_and_inside_transactions_each_kind_tells_what_it_tells_an
     found = {kind.name: told(sqlite_database, rule, START) for kind, rule in zip(KINDS, rules, strict=True)}
     assert found == {kind.name: kind.expected for kind in KINDS}
     assert kills > 20
+
+
+@contextmanager
+def killed_evaluators(db: Database) -> Iterator[Callable[[timedelta, str], bool]]:
+    """A function that lets an evaluator in another process step at a moment after START and die at a place; True when it lived."""
+    url = db.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "tests.rules.killed_evaluator", url]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=one_thread) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        orders, answers = parent.stdin, parent.stdout
+        assert answers.readline() == "ready\n"
+
+        def step(after: timedelta, place: str) -> bool:
+            print((START + after).isoformat(), place, file=orders, flush=True)
+            answer = answers.readline()
+            assert answer in {"done\n", "killed\n"}
+            return answer == "done\n"
+
+        yield step
+        orders.close()
+        assert parent.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_real_kills_between_and_inside_transactions_lose_and_double_nothing_of_any_kind(sqlite_database: Database) -> None:
+    chance, kills, factory = Random(5), Counter[str](), add_factory(sqlite_database)
+    add_user(sqlite_database, factory, "anna@plant.example")
+    keys = [key_of(number, device) for number, kind in enumerate(KINDS) for device in sorted(kind.devices)]
+    ids = {key: add_device(sqlite_database, factory, key) for key in keys}
+    rules = [make_rule(sqlite_database, number, kind, ids) for number, kind in enumerate(KINDS)]
+    batches: dict[tuple[float, int], list[pl.DataFrame]] = {}
+    for number, kind in enumerate(KINDS):
+        for at, device, values in kind.messages():
+            batches.setdefault((at, number % 2), []).append(readings(factory, ids[key_of(number, device)], [(at, values)]))
+    with killed_evaluators(sqlite_database) as step:
+        for (at, _), frames in sorted(batches.items()):
+            land(sqlite_database, pl.concat(frames), landed_at=START + timedelta(seconds=at))
+            lives = False
+            while not lives:
+                place = chance.choice(("-", "-", *PLACES, str(chance.randrange(60_000))))
+                lives = step(timedelta(seconds=at), place)
+                kills[place if place in PLACES else "anywhere"] += not lives
+        assert step(timedelta(seconds=at), "-")
+        assert step(timedelta(seconds=at, minutes=30), "-")
+    assert {kind.name: told(sqlite_database, rule, START) for kind, rule in zip(KINDS, rules, strict=True)} == {
+        k.name: k.expected for k in KINDS
+    }
+    moments = [(one.rule_id, one.device_id, one.raised_at) for one in raises(sqlite_database)]
+    assert len(moments) == len(set(moments)) == sum(1 + alert.repeat_count for alert in alerts(sqlite_database))
+    told_of = [one.alert_id for one in notifications(sqlite_database) if one.kind == "alert"]
+    assert len(told_of) == len(set(told_of)) >= len(KINDS)
+    assert set(told_of) == {alert.id for alert in alerts(sqlite_database)}
+    assert (+kills).keys() >= {*PLACES, "anywhere"}, "died at each place"
