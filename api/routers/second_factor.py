@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api.dependencies import Inst, Person
-from api.schemas.account import Code, EnrolmentOut, PasswordAgain, RecoveryCodes, SecondFactorState
+from api.schemas.account import Code, EnrolmentOut, PasswordAgain, PasswordAndCode, RecoveryCodes, SecondFactorState
 from warehouse.access import second_factor
 
 router = APIRouter(prefix="/second-factor", tags=["second factor"])
@@ -36,6 +36,6 @@ def renew(body: Code, who: Person, inst: Inst) -> RecoveryCodes:
 
 
 @router.post("/off", operation_id="endSecondFactor", status_code=204)
-def end(body: Code, who: Person, inst: Inst) -> None:
-    """Turns it off, with a code of the app or a recovery code."""
-    second_factor.end(inst.db, inst.settings, inst.clock, who, body.code)
+def end(body: PasswordAndCode, who: Person, inst: Inst) -> None:
+    """Turns it off, with the password and a code of the app or a recovery code."""
+    second_factor.end(inst.db, inst.settings, inst.clock, who, body.password, body.code)

@@ -48,6 +48,10 @@ class Code(Schema):
     code: str = Field(min_length=6, max_length=20, examples=["123456"])
 
 
+class PasswordAndCode(PasswordAgain, Code):
+    """Both factors again, before one of them is given up."""
+
+
 class RecoveryCodes(Schema):
     """Codes that stand in for the app, each once; shown once."""
 

@@ -106,7 +106,9 @@ def test_with_a_second_factor_signing_in_takes_two_steps(call: Caller) -> None:
     assert sorted(asked) == ["expires_in", "ticket"]
     call("POST", "/auth/second-factor", 401, ticket=asked["ticket"], code=code)
     call.use(call("POST", "/auth/second-factor", ticket=asked["ticket"], code=spare[0])["access_token"])
-    call("POST", "/second-factor/off", 204, code=spare[1])
+    call("POST", "/second-factor/off", 422, code=spare[1])
+    call("POST", "/second-factor/off", 422, password="wrong", code=spare[1])
+    call("POST", "/second-factor/off", 204, password=PASSWORD, code=spare[1])
     call.login()
 
 

@@ -7,9 +7,10 @@ from sqlalchemy import select
 
 from warehouse.access import audit, one_time
 from warehouse.access.password_rules import check_new_password
-from warehouse.access.passwords import hash_password, verify_password
+from warehouse.access.passwords import hash_password
 from warehouse.access.people import end_access
 from warehouse.access.sessions import Identity
+from warehouse.access.wrong_passwords import check_again
 from warehouse.clock import Clock
 from warehouse.db import Database
 from warehouse.errors import InvalidInputError, PermanentError
@@ -32,11 +33,11 @@ class ResetLink:
 
 
 def change_password(db: Database, clock: Clock, who: Identity, old: str, new: str) -> None:
-    """Gives a person another password and ends their other sessions. Raises InvalidInputError, PasswordRefusedError."""
-    with tenant_session(db, who.factory_id) as session:
-        user = session.get_one(User, who.user_id)
-    if not verify_password(old[:1024], user.hashed_password):
-        raise InvalidInputError("The present password is not right.", path="old_password")
+    """Gives a person another password and ends their other sessions.
+
+    Raises AskedAgainRefusedError for a wrong old one, InvalidInputError, PasswordRefusedError.
+    """
+    check_again(db, clock, who, old, path="old_password")
     if old == new:
         raise InvalidInputError("The new password is the old one.", path="new_password")
     check_new_password(new, who.email, who.name, who.factory_name, who.factory_slug)

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from warehouse.access import audit, totp
 from warehouse.access.keys import signing_key
 from warehouse.access.one_time import digest
-from warehouse.access.passwords import verify_password
 from warehouse.access.sessions import Identity
+from warehouse.access.wrong_passwords import check_again, count_wrong
 from warehouse.clock import Clock
 from warehouse.db import Database
 from warehouse.errors import InvalidInputError, NotFoundError
@@ -31,7 +31,7 @@ _SIGNS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class WrongCodeError(InvalidInputError):
-    """The code, or the password that was asked again, is not right."""
+    """The code is not right."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Enrolment:
 
 
 def begin(db: Database, settings: Settings, clock: Clock, who: Identity, password: str) -> Enrolment:
-    """A new secret for the app; sign-in asks for it only after `confirm`. Raises WrongCodeError; InvalidInputError when it is on."""
+    """A new secret for the app; sign-in asks for it only after `confirm`.
+
+    Raises AskedAgainRefusedError for a wrong password, InvalidInputError when it is on.
+    """
+    check_again(db, clock, who, password)
     secret = totp.new_secret()
-    with tenant_session(db, who.factory_id) as session:
-        hashed = session.get_one(User, who.user_id).hashed_password
-    if not verify_password(password, hashed):
-        raise WrongCodeError("The password is not right.", path="password")
     with tenant_session(db, who.factory_id, write=True) as session:
         row = session.get(SecondFactor, who.user_id)
         if row is not None and row.confirmed_at is not None:
@@ -83,13 +83,21 @@ def renew_recovery_codes(db: Database, settings: Settings, clock: Clock, who: Id
     return codes
 
 
-def end(db: Database, settings: Settings, clock: Clock, who: Identity, code: str) -> None:
-    """Turns the second factor off, with a code of the app or a recovery code. Raises WrongCodeError."""
+def end(db: Database, settings: Settings, clock: Clock, who: Identity, password: str, code: str) -> None:
+    """Turns the second factor off, with the password and a code of the app or a recovery code.
+
+    Raises AskedAgainRefusedError, WrongCodeError. Wrong codes count like wrong passwords.
+    """
+    check_again(db, clock, who, password)
     with tenant_session(db, who.factory_id, write=True) as session:
-        if not is_right(session, settings, clock, who.user_id, code):
-            raise WrongCodeError("This code is not right.", path="code")
-        _remove(session, who.user_id)
-        audit.append(session, "second_factor.off", f"user:{who.user_id}", clock.now(), audit.Actor(who.factory_id, who.user_id))
+        is_code = is_right(session, settings, clock, who.user_id, code)
+        if is_code:
+            _remove(session, who.user_id)
+            audit.append(session, "second_factor.off", f"user:{who.user_id}", clock.now(), audit.Actor(who.factory_id, who.user_id))
+        else:
+            count_wrong(session, clock.now(), who.factory_id, session.get_one(User, who.user_id), None)
+    if not is_code:
+        raise WrongCodeError("This code is not right.", path="code")
 
 
 def remove_of(db: Database, clock: Clock, by: Identity, user_id: int, reason: str) -> None:

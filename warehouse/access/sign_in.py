@@ -10,11 +10,12 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from warehouse.access import audit, one_time, second_factor
+from warehouse.access import one_time, second_factor
 from warehouse.access.lockout import FORGOTTEN_AFTER, FREE_TRIES_OF_AN_ADDRESS, is_locked, pause_after
 from warehouse.access.password_rules import LONGEST as LONGEST_PASSWORD
 from warehouse.access.passwords import hash_password, needs_new_hash, verify_password
 from warehouse.access.sessions import OpenedSession, open_session
+from warehouse.access.wrong_passwords import count_wrong
 from warehouse.clock import Clock
 from warehouse.db import Database
 from warehouse.errors import PermanentError
@@ -95,7 +96,7 @@ def sign_in(
     user = _account(db, factory_id, email)
     is_right = verify_password(password[:LONGEST_PASSWORD], user.hashed_password if user else None)
     if user is None or not user.is_active or is_locked(user.locked_until, attempt.now) or not is_right:
-        _note_failure(attempt, user)
+        _note_failure(attempt, factory_id, user)
         raise SignInRefusedError("Factory, e-mail or password is not right.")
     ticket = _ticket(attempt, user)
     if ticket is not None:
@@ -124,7 +125,7 @@ def finish_sign_in(
             is_right, row.tries = False, row.tries + 1
             row.used_at = attempt.now if row.tries >= TRIES_OF_A_TICKET else None
     if not is_right or user is None:
-        _note_failure(attempt, user)
+        _note_failure(attempt, user.factory_id if user else None, user)
         raise SignInRefusedError("This code is not right, or it took too long; sign in again.")
     _note_success(attempt, user, None)
     return open_session(db, settings, clock, user.id, address=address, user_agent=user_agent)
@@ -153,12 +154,11 @@ def _ticket(attempt: _Try, user: User) -> str | None:
         return one_time.issue(session, user.factory_id, user.id, "second_factor", attempt.now, attempt.now + TICKET_LIFE)
 
 
-def _note_failure(attempt: _Try, user: User | None) -> None:
-    """One transaction whether or not there is an account, so that time does not tell."""
+def _note_failure(attempt: _Try, factory_id: int | None, user: User | None) -> None:
+    """One transaction of the same statements whether or not there is an account, so that time does not tell."""
     with system_session(attempt.db, "note a refused sign-in", write=True) as session:
         _count_address(session, attempt)
-        if user is not None and user.is_active and not is_locked(user.locked_until, attempt.now):
-            _count_account(session, attempt, user.id)
+        count_wrong(session, attempt.now, factory_id, user, attempt.address)
 
 
 def _count_address(session: Session, attempt: _Try) -> None:
@@ -185,17 +185,6 @@ def _forgive_address(attempt: _Try) -> None:
         row = session.get(AddressPause, attempt.address[:64], with_for_update=True)
         if row is not None:
             row.failed_logins //= 2
-
-
-def _count_account(session: Session, attempt: _Try, user_id: int) -> None:
-    row = session.get_one(User, user_id, with_for_update=True)
-    row.failed_logins += 1
-    pause = pause_after(row.failed_logins)
-    row.locked_until = attempt.now + pause if pause else None
-    after = {"failed_logins": row.failed_logins, "locked_until": row.locked_until.isoformat() if row.locked_until else None}
-    # Nobody is signed in here: the account is the target, not the actor.
-    actor = audit.Actor(row.factory_id, None, attempt.address)
-    audit.append(session, "session.refuse", f"user:{user_id}", attempt.now, actor, after=after)
 
 
 def _note_success(attempt: _Try, user: User, password: str | None) -> None:

@@ -3,15 +3,19 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from tests.fixtures.people import PASSWORD, Person, add_person
 from warehouse.access import second_factor, totp
+from warehouse.access.lockout import FREE_TRIES
 from warehouse.access.second_factor import WrongCodeError
 from warehouse.access.sessions import Identity, OpenedSession
 from warehouse.access.sign_in import TRIES_OF_A_TICKET, SecondFactorNeededError, SignInRefusedError, finish_sign_in, sign_in
+from warehouse.access.wrong_passwords import AskedAgainRefusedError
 from warehouse.clock import ManualClock
 from warehouse.db import Database
 from warehouse.models.access import SecondFactor
+from warehouse.models.people import AuditEvent
 from warehouse.settings import Settings
 from warehouse.tenancy import tenant_session
 
@@ -55,10 +59,13 @@ class Phone:
     def finish(self, ticket: str, code: str) -> OpenedSession:
         return finish_sign_in(self.db, self.settings, self.clock, ticket, code)
 
+    def end(self, password: str, code: str) -> None:
+        second_factor.end(self.db, self.settings, self.clock, self.who, password, code)
+
 
 @pytest.fixture
-def phone(sqlite_database: Database, settings: Settings, manual_clock: ManualClock, password_hash: str) -> Phone:
-    return Phone(sqlite_database, settings, manual_clock, add_person(sqlite_database, password_hash, "north"))
+def phone(one_database: Database, settings: Settings, manual_clock: ManualClock, password_hash: str) -> Phone:
+    return Phone(one_database, settings, manual_clock, add_person(one_database, password_hash, "north"))
 
 
 def test_with_a_second_factor_a_password_alone_opens_nothing(phone: Phone) -> None:
@@ -111,24 +118,42 @@ def test_new_recovery_codes_replace_the_old_ones(phone: Phone) -> None:
     phone.finish(phone.ticket(), fresh[0])
 
 
-def test_it_is_turned_off_with_a_code_only(phone: Phone) -> None:
+def test_it_is_turned_off_with_password_and_code_together(phone: Phone) -> None:
     with pytest.raises(WrongCodeError):
-        second_factor.end(phone.db, phone.settings, phone.clock, phone.who, phone.wrong())
-    second_factor.end(phone.db, phone.settings, phone.clock, phone.who, phone.code())
+        phone.end(PASSWORD, phone.wrong())
+    with pytest.raises(AskedAgainRefusedError):
+        phone.end("wrong", phone.code())
+    assert second_factor.state(phone.db, phone.who)[0]
+    phone.end(PASSWORD, phone.code())
     assert phone.enter().identity.user_id == phone.person.user_id
+    with tenant_session(phone.db, phone.person.factory_id) as session:
+        actions = list(session.scalars(select(AuditEvent.action).order_by(AuditEvent.position)))
+    assert [action for action in actions if action != "session.open"] == [
+        "second_factor.on", "session.refuse", "session.refuse", "second_factor.off",
+    ]  # fmt: skip
+
+
+def test_an_open_browser_is_no_place_to_try_passwords(phone: Phone) -> None:
+    for _ in range(FREE_TRIES):
+        with pytest.raises(AskedAgainRefusedError, match="not right"):
+            phone.end("wrong", phone.code())
+    with pytest.raises(AskedAgainRefusedError, match="pauses"):
+        phone.end(PASSWORD, phone.code())
+    phone.clock.advance(timedelta(seconds=61))
+    phone.end(PASSWORD, phone.code())
 
 
 def test_a_second_factor_that_was_never_confirmed_is_not_asked_for(
-    sqlite_database: Database, settings: Settings, manual_clock: ManualClock, password_hash: str
+    one_database: Database, settings: Settings, manual_clock: ManualClock, password_hash: str
 ) -> None:
-    phone = Phone(sqlite_database, settings, manual_clock, add_person(sqlite_database, password_hash, "north"))
-    second_factor.end(phone.db, phone.settings, phone.clock, phone.who, phone.code())
+    phone = Phone(one_database, settings, manual_clock, add_person(one_database, password_hash, "north"))
+    phone.end(PASSWORD, phone.code())
     second_factor.begin(phone.db, phone.settings, phone.clock, phone.who, PASSWORD)
     phone.enter()
 
 
 def test_a_new_one_needs_the_password_and_no_other_one(phone: Phone) -> None:
-    with pytest.raises(WrongCodeError):
+    with pytest.raises(AskedAgainRefusedError):
         second_factor.begin(phone.db, phone.settings, phone.clock, phone.who, "wrong")
     with pytest.raises(Exception, match="second factor already"):
         second_factor.begin(phone.db, phone.settings, phone.clock, phone.who, PASSWORD)
