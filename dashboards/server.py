@@ -12,6 +12,8 @@ from starlette.types import ASGIApp
 from dashboards import trouble
 
 SCRIPT: Final = Path(__file__).parent / "app.py"
+LARGEST_UPLOAD_MIB: Final = 64
+"""What a report to be verified may have; other forms take less and check it themselves."""
 
 
 def create_app(routes: Sequence[BaseRoute], middleware: Sequence[Middleware]) -> ASGIApp:
@@ -26,7 +28,12 @@ def create_app(routes: Sequence[BaseRoute], middleware: Sequence[Middleware]) ->
 
 def _check_options() -> None:
     """Streamlit finds its configuration beside the script; without it pages would be slow, ugly and would call home."""
-    options: dict[str, Any] = {"runner.postScriptGC": False, "browser.gatherUsageStats": False, "client.showErrorDetails": "none"}
+    options: dict[str, Any] = {
+        "runner.postScriptGC": False,
+        "browser.gatherUsageStats": False,
+        "client.showErrorDetails": "none",
+        "server.maxUploadSize": LARGEST_UPLOAD_MIB,
+    }
     wrong = {name: found for name, wanted in options.items() if (found := streamlit.get_option(name)) != wanted}
     if wrong:
         message = f"Streamlit did not read {SCRIPT.parent / '.streamlit' / 'config.toml'}: {wrong}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -44,10 +45,16 @@ _template = string.Template((Path(STATIC) / "account.html").read_text(encoding="
 
 
 async def read_form(request: Request) -> dict[str, str] | None:
-    """The fields of a small form; None when it is too large."""
-    if int(request.headers.get("content-length") or 0) > LONGEST_FORM_BYTES:
+    """The fields of a small form; None when it is too large, however it comes, or has too many fields."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LONGEST_FORM_BYTES:
+            return None
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10))
+    except ValueError:
         return None
-    return {name: str(value) for name, value in (await request.form(max_files=0, max_fields=10)).items()}
 
 
 def page(

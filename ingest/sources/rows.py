@@ -16,6 +16,9 @@ from ingest.payloads import microseconds
 from warehouse.errors import InvalidInputError
 
 Row = Mapping[str, Any]
+MOST_COLUMNS: Final = 100
+"""Of a sheet; further ones are not looked at."""
+MOST_SHEET_ROWS: Final = 200_000
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -97,9 +100,16 @@ def _sheet(path: Path, sheet: str) -> Iterator[Row]:
     try:
         if sheet and sheet not in book.sheetnames:
             raise InvalidInputError(f"{path.name} has no sheet {sheet!r}; it has {', '.join(book.sheetnames)}", path="table")
-        rows = (book[sheet] if sheet else book.worksheets[0]).iter_rows(values_only=True)
+        page = book[sheet] if sheet else book.worksheets[0]
+        # What a sheet says of its own size is not believed: it may be a million rows of nothing.
+        page.reset_dimensions()
+        rows = page.iter_rows(values_only=True, max_col=MOST_COLUMNS)
         names = [str(cell or "") for cell in next(rows, ())]
-        for row in rows:
+        while names and not names[-1]:
+            names.pop()
+        for number, row in enumerate(rows, 2):
+            if number > MOST_SHEET_ROWS:
+                raise InvalidInputError(f"{path.name} has more than {MOST_SHEET_ROWS:,} rows; save it as CSV", path="file")
             if any(cell is not None for cell in row):
                 yield dict(zip(names, row, strict=False))
     finally:

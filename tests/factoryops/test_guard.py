@@ -144,6 +144,9 @@ def test_nonsense_in_the_form_is_refused_like_a_wrong_password(wall: Wall, field
 
 def test_a_form_that_is_far_too_large_is_not_read(wall: Wall) -> None:
     assert wall.sign_in(email="x" * 50_000).status_code == 413
+    pieces = (b"email=" if number == 0 else b"x" * 5_000 for number in range(10))
+    headers = {"content-type": "application/x-www-form-urlencoded", "origin": "http://plant.example"}
+    assert wall.browser.post("/session/login", content=pieces, headers=headers).status_code == 413
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://plant.example.evil.example"])
