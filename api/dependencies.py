@@ -1,6 +1,7 @@
 """Who asks, and what a route works with."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, HTTPException, Query, Request
@@ -20,7 +21,8 @@ _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _bearer = HTTPBearer(auto_error=False, description="The access token of POST /v1/auth/login, or an API key (`fok_...`).")
 
 
-def installation(request: Request) -> Installation:
+# What follows does no work and is async for that: FastAPI would send each plain function to a thread, which costs more than it does.
+async def installation(request: Request) -> Installation:
     """The installation behind this application."""
     found = request.app.state.installation
     if not isinstance(found, Installation):
@@ -53,7 +55,7 @@ async def current_identity(request: Request, identity: Annotated[Identity, Depen
 Who = Annotated[Identity, Depends(current_identity)]
 
 
-def person(who: Who) -> Identity:
+async def person(who: Who) -> Identity:
     """Somebody who signed in. 403 for API keys: a program that was given a key must not make itself another, or change the password."""
     if who.api_key_id is not None:
         raise HTTPException(403, "An API key may not do this; sign in.")
@@ -63,7 +65,7 @@ def person(who: Who) -> Identity:
 Person = Annotated[Identity, Depends(person)]
 
 
-def worker(who: Who) -> Identity:
+async def worker(who: Who) -> Identity:
     """Somebody who may change things. 403 for a viewer, who only looks."""
     if not who.may_work:
         raise HTTPException(403, "Your role only allows to look.")
@@ -73,7 +75,7 @@ def worker(who: Who) -> Identity:
 Worker = Annotated[Identity, Depends(worker)]
 
 
-def acting(who: Worker, request: Request) -> Actor:
+async def acting(who: Worker, request: Request) -> Actor:
     """Somebody who may change things, as the audit trail names them."""
     return Actor(who.factory_id, who.user_id, address_of(request))
 
@@ -81,13 +83,13 @@ def acting(who: Worker, request: Request) -> Actor:
 Acting = Annotated[Actor, Depends(acting)]
 
 
-def needs(permission: str) -> Callable[[Identity], Identity]:
+def needs(permission: str) -> Callable[[Identity], Awaitable[Identity]]:
     """A dependency that lets only people with this permission through. 403 for others, and for those who only look."""
     if permission not in PERMISSIONS:
         message = f"there is no permission {permission}"
         raise ValueError(message)
 
-    def check(who: Worker) -> Identity:
+    async def check(who: Worker) -> Identity:
         if not who.may(permission):
             raise HTTPException(403, f"You need the permission {permission}.")
         return who
@@ -101,7 +103,7 @@ Reporter = Annotated[Identity, Depends(needs("generate_reports"))]
 Analyst = Annotated[Identity, Depends(needs("run_analytics"))]
 
 
-def super_admin(who: Who) -> Identity:
+async def super_admin(who: Who) -> Identity:
     """Somebody who runs the factory's accounts. 403 for others."""
     if who.role != "super_admin":
         raise HTTPException(403, "Only a super admin may do this.")
@@ -153,11 +155,12 @@ def _is_from_our_pages(request: Request) -> bool:
     return origin is not None and origin.partition("://")[2] == request.headers.get("host")
 
 
+@dataclass(frozen=True)
 class Paging:
     """Which page of a list: `page` from 1, `per_page` at most 100."""
 
-    def __init__(self, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1, per_page: Annotated[int, Query(ge=1, le=100)] = 20) -> None:
-        self.page, self.per_page = page, per_page
+    page: int
+    per_page: int
 
     @property
     def offset(self) -> int:
@@ -165,4 +168,9 @@ class Paging:
         return (self.page - 1) * self.per_page
 
 
-PageOf = Annotated[Paging, Depends()]
+async def paging(page: Annotated[int, Query(ge=1, le=1_000_000)] = 1, per_page: Annotated[int, Query(ge=1, le=100)] = 20) -> Paging:
+    """Which page is asked for."""
+    return Paging(page, per_page)
+
+
+PageOf = Annotated[Paging, Depends(paging)]

@@ -6,6 +6,7 @@ from typing import Self
 from warehouse.clock import Clock, SystemClock
 from warehouse.db import Database
 from warehouse.lake import Lake
+from warehouse.machine_units import PowerUnits
 from warehouse.settings import Settings
 
 
@@ -17,6 +18,10 @@ class Installation:
     db: Database
     lake: Lake
     clock: Clock = field(default_factory=SystemClock)
+
+    def __post_init__(self) -> None:
+        # The lake keeps what machines sent; in which unit they sent it, the operational database knows.
+        self.lake.watts_a_unit = PowerUnits(self.db).of
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None) -> Self:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import structlog
 from sqlalchemy import Update, event, text
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.sql.base import ExecutableOption
 
 from warehouse.db import Database
 from warehouse.errors import TenancyError
@@ -70,7 +72,13 @@ def _stay_inside(state: ORMExecuteState) -> None:
     if touched & SYSTEM_TABLES:
         message = f"a tenant session may not touch {sorted(str(t) for t in touched & SYSTEM_TABLES)}"
         raise TenancyError(message)
-    state.statement = state.statement.options(
+    state.statement = state.statement.options(*_of_factory(factory_id))
+
+
+@lru_cache(maxsize=10_000)
+def _of_factory(factory_id: int) -> tuple[ExecutableOption, ...]:
+    """What keeps a statement inside one factory. Made once for each: making it took a fifth of a small query's time."""
+    return (
         with_loader_criteria(OwnedByFactory, lambda cls: cls.factory_id == factory_id, include_aliases=True),
         with_loader_criteria(DeadLetter, lambda cls: cls.factory_id == factory_id, include_aliases=True),
         with_loader_criteria(Factory, lambda cls: cls.id == factory_id, include_aliases=True),

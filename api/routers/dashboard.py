@@ -16,7 +16,7 @@ router = APIRouter(prefix="/dashboard", tags=["dashboard"])
 def get_summary(who: Who, inst: Inst) -> Data[SummaryOut]:
     """Counts, power, energy and health of the caller's factory, now."""
     offline_after = timedelta(minutes=inst.settings.offline_after_minutes)
-    found = dashboard_summary(inst.db, inst.lake, who.factory_id, inst.clock.now(), offline_after)
+    found = dashboard_summary(inst.db, inst.lake, who.factory_id, inst.clock.now(), offline_after, with_yesterday=False)
     return Data(
         data=SummaryOut(
             total_devices=found.total_devices,

@@ -12,7 +12,7 @@ from api.schemas.devices import DeviceChange, DeviceInList, DeviceOut, History, 
 from warehouse.device_changes import change_device, deactivate_device
 from warehouse.errors import NotFoundError
 from warehouse.models.devices import Device
-from warehouse.queries.devices import DeviceRow, device_list
+from warehouse.queries.devices import DeviceRow, device_rows
 from warehouse.queries.history import INTERVALS, history
 from warehouse.queries.live import find_device, live_values
 from warehouse.tenancy import tenant_session
@@ -39,7 +39,8 @@ def list_devices(
         found = session.scalars(
             select(Device).where(*wanted).order_by(Device.device_key, Device.id).limit(paging.per_page).offset(paging.offset)
         ).all()
-    now = {row.id: row for row in device_list(inst.db, who.factory_id, inst.clock.now(), _offline_after(inst))}
+    active = [device for device in found if device.is_active]
+    now = {row.id: row for row in device_rows(inst.db, who.factory_id, active, inst.clock.now(), _offline_after(inst))}
     return Page(data=[_in_list(device, now.get(device.id)) for device in found], total=total, page=paging.page, per_page=paging.per_page)
 
 

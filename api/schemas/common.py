@@ -1,5 +1,6 @@
 """What every answer shares."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
 
@@ -33,6 +34,9 @@ MomentIn = Annotated[AwareDatetime, AfterValidator(_within_reason)]
 """A moment that somebody sends: with an offset from UTC, from 1970 to 2199."""
 
 
+_NOT_STORABLE: Final = re.compile("[\\0\\ud800-\\udfff]")
+
+
 def is_storable(value: Any) -> bool:
     """False when a text in `value`, however deep, has NUL or half a character: PostgreSQL and UTF-8 cannot keep these."""
     waiting = [value]
@@ -42,7 +46,7 @@ def is_storable(value: Any) -> bool:
             waiting += [*one, *one.values()]
         elif isinstance(one, list):
             waiting += one
-        elif isinstance(one, str) and ("\0" in one or any("\ud800" <= sign <= "\udfff" for sign in one)):
+        elif isinstance(one, str) and _NOT_STORABLE.search(one):
             return False
     return True
 

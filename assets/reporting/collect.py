@@ -17,11 +17,13 @@ from assets.reporting.parameters import REPORT_TYPES, ReportOrder, run_label
 from assets.reporting.words import language
 from warehouse.db import Database
 from warehouse.lake import Lake, LakeReader
+from warehouse.power_units import watts_a_unit
 from warehouse.queries import availability, data_quality, energy_performance, report_data
 from warehouse.queries.energy import METER_KIND
 from warehouse.queries.history import interval_for
 from warehouse.queries.summary import factory_of
 from warehouse.settings import Settings
+from warehouse.terms import POWER
 
 FACTS: Final = "facts.json"
 DETAIL_DEVICES: Final = 10
@@ -110,7 +112,9 @@ def _from_lake(
     reader: LakeReader, rows: dict[str, pl.DataFrame], device_ids: list[int], order: ReportOrder, silent_after: timedelta
 ) -> dict[str, pl.DataFrame]:
     faults = _faults(rows["alerts"], order.end)
-    slots = steady(availability.slots(reader, device_ids, order.previous_start, order.end))
+    power = rows["parameters"].filter(pl.col("parameter") == POWER)
+    watts = watts_a_unit(dict(power.select("device_id", "unit").iter_rows()))
+    slots = steady(availability.slots(reader, device_ids, order.previous_start, order.end, watts))
     grid = availability.state_grid(slots, device_ids, order.previous_start, order.end, faults, availability.typical_power(slots))
     detail = detail_devices(rows["devices"], rows["alerts"], grid, order)
     drawing = rows["devices"].filter(pl.col("kind") != METER_KIND)["device_id"].to_list()
@@ -125,7 +129,7 @@ def _from_lake(
         "series": steady(report_data.series(reader, detail, order.start, order.end, interval)),
         "extract": report_data.hourly_extract(reader, detail[0], first, last) if detail else _no_extract(),
         "detail": pl.DataFrame({"device_id": detail}, schema={"device_id": pl.Int32}),
-        "energy": steady(energy_performance.energy_and_output(reader, drawing, baseline_start, order.end)),
+        "energy": steady(energy_performance.energy_and_output(reader, drawing, baseline_start, order.end, watts)),
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from warehouse.health import IDLE_BELOW, OFF_BELOW
+from warehouse.power_units import in_watts
 from warehouse.readings import UTC_TIME
 from warehouse.terms import LONGEST_GAP, POWER
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from warehouse.lake import LakeReader
 
 SLOT: Final = timedelta(minutes=15)
+NO_FACTORS: Final[Mapping[int, float]] = {}
+"""All machines measure power in W."""
 STATES: Final = ("running", "idle", "off", "fault", "nodata")
 SLOTS: Final = pl.Schema(
     {"device_id": pl.Int32(), "bucket": UTC_TIME, "readings": pl.Int64(), "power_w": pl.Float64(), "kwh": pl.Float64()}
@@ -23,11 +26,13 @@ STATE_GRID: Final = pl.Schema({"device_id": pl.Int32(), "bucket": UTC_TIME, "sta
 FAULTS: Final = pl.Schema({"device_id": pl.Int32(), "begin": UTC_TIME, "end": UTC_TIME})
 
 
-def slots(reader: "LakeReader", device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
+def slots(
+    reader: "LakeReader", device_ids: Sequence[int], start: datetime, end: datetime, watts: Mapping[int, float] = NO_FACTORS
+) -> pl.DataFrame:
     """Readings, mean power and energy of each machine a slot: SLOTS in [start, end), sorted; slots without readings are missing.
 
     Energy is the integral of power by the trapezoidal rule, as in `warehouse.queries.energy`; a step counts where it ends. It is null
-    for a machine without power readings.
+    for a machine without power readings. `watts`: see `warehouse.power_units`.
     """
     found = reader.query(
         """
@@ -55,7 +60,7 @@ def slots(reader: "LakeReader", device_ids: Sequence[int], start: datetime, end:
             "longest_gap_s": LONGEST_GAP.total_seconds(),
         },
     )
-    return found.select(SLOTS.names()).cast(SLOTS)
+    return in_watts(found.select(SLOTS.names()).cast(SLOTS), watts, "power_w", "kwh")
 
 
 def state_grid(

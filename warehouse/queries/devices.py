@@ -1,5 +1,6 @@
 """Machines of a factory with what a list shows of each, worst first."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,8 +10,7 @@ from warehouse.db import Database
 from warehouse.health import device_health, device_state, is_offline
 from warehouse.models.devices import Device
 from warehouse.queries.alerts import active_counts
-from warehouse.queries.energy import POWER
-from warehouse.queries.live import latest_of_factory
+from warehouse.queries.live import newest_power
 from warehouse.tenancy import tenant_session
 from warehouse.terms import SEVERITIES
 
@@ -34,7 +34,7 @@ class DeviceRow:
     health: int | None
     """0 to 100; None while offline, because nobody knows."""
     power_w: float | None
-    """Newest power; None while offline or when it measures none."""
+    """Newest power in W; None while offline or when it measures none."""
     alerts: dict[str, int]
     """Active alerts by severity, worst first, zeros included."""
     importance: float = 1.0
@@ -55,16 +55,28 @@ def device_list(
     """
     with tenant_session(db, factory_id) as session:
         devices = session.scalars(select(Device).where(Device.is_active)).all()
-    counts, power = active_counts(db, factory_id), latest_of_factory(db, factory_id, POWER)
-    typical = typical_power_w or {}
-    rows = []
+    rows = device_rows(db, factory_id, devices, now, offline_after, typical_power_w)
+    return sorted(rows, key=lambda row: (_STATE_ORDER[row.state], 101 if row.health is None else row.health, row.device_key))
+
+
+def device_rows(
+    db: Database,
+    factory_id: int,
+    devices: Iterable[Device],
+    now: datetime,
+    offline_after: timedelta,
+    typical_power_w: dict[int, float] | None = None,
+) -> list[DeviceRow]:
+    """What lists show of these machines of the factory, in their order; `typical_power_w` as for `device_list`."""
+    counts, power = active_counts(db, factory_id), newest_power(db, factory_id)
+    typical, rows = typical_power_w or {}, []
     for device in devices:
         alerts = counts.get(device.id, dict.fromkeys(SEVERITIES, 0))
         offline = is_offline(device.last_seen, now, offline_after)
-        newest = power[device.id].value if device.id in power and not offline else None
+        newest = power[device.id][1] if device.id in power and not offline else None
         state = device_state(offline=offline, critical_alerts=alerts["critical"], power_w=newest, typical_power_w=typical.get(device.id))
         rows.append(_row(device, state, alerts, newest))
-    return sorted(rows, key=lambda row: (_STATE_ORDER[row.state], 101 if row.health is None else row.health, row.device_key))
+    return rows
 
 
 def _row(device: Device, state: str, alerts: dict[str, int], power_w: float | None) -> DeviceRow:

@@ -1,4 +1,4 @@
-"""Power and energy of a factory from its `power` parameters, which are in watts.
+"""Power and energy of a factory from its `power` parameters, which are in W, kW or MW (`warehouse.power_units`).
 
 Energy is the time integral of power (`warehouse.summaries`): the line between readings, and for at most 5 min the last reading before a
 longer silence. A machine of kind `Energy meter` measures what others draw already and is left out of sums.
@@ -12,6 +12,7 @@ import polars as pl
 
 from warehouse import terms
 from warehouse.lake import Lake
+from warehouse.power_units import in_watts
 from warehouse.queries.summaries import summaries
 from warehouse.readings import UTC_TIME
 
@@ -32,7 +33,8 @@ def energy_kwh(lake: Lake, factory_id: int, start: datetime, end: datetime) -> d
 def energy_series(lake: Lake, factory_id: int, start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
     """Energy of each machine a bucket: columns device_id, bucket (UTC), kwh, covered_s; sorted; buckets without readings are missing."""
     found = summaries(lake, factory_id, start, end, interval, parameters=[POWER], with_integral=True)
-    return found.select("device_id", "bucket", (pl.col("integral") / JOULES_PER_KWH).alias("kwh"), "covered_s")
+    energy = found.select("device_id", "bucket", (pl.col("integral") / JOULES_PER_KWH).alias("kwh"), "covered_s")
+    return in_watts(energy, lake.watts_a_unit(factory_id), "kwh")
 
 
 def energy_of_ranges(lake: Lake, factory_id: int, ranges: Mapping[str, tuple[datetime, datetime]]) -> dict[str, dict[int, float]]:
@@ -43,7 +45,8 @@ def energy_of_ranges(lake: Lake, factory_id: int, ranges: Mapping[str, tuple[dat
 def power_by_device(lake: Lake, factory_id: int, start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
     """Mean power of each machine a bucket: columns device_id, bucket (UTC), power_w; sorted; buckets without readings are missing."""
     found = summaries(lake, factory_id, start, end, interval, parameters=[POWER])
-    return found.select("device_id", "bucket", pl.col("mean").alias("power_w")).cast({"bucket": UTC_TIME, "device_id": pl.Int32})
+    power = found.select("device_id", "bucket", pl.col("mean").alias("power_w")).cast({"bucket": UTC_TIME, "device_id": pl.Int32})
+    return in_watts(power, lake.watts_a_unit(factory_id), "power_w")
 
 
 def typical_power_w(lake: Lake, factory_id: int, start: datetime, end: datetime) -> dict[int, float]:

@@ -12,10 +12,10 @@ from warehouse.day_figures import day_figures
 from warehouse.db import Database
 from warehouse.lake import Lake
 from warehouse.models.devices import Device
-from warehouse.queries.energy import METER_KIND, POWER
+from warehouse.queries.energy import METER_KIND
 from warehouse.queries.energy_performance import Baseline, fit_baseline
 from warehouse.queries.energy_use import Comparison, Tariff, carbon_kg, cost, hourly, periods, shift_periods
-from warehouse.queries.live import latest_of_factory
+from warehouse.queries.live import newest_power
 from warehouse.queries.summary import factory_of
 from warehouse.shifts import clock_of
 from warehouse.tariffs import tariff_of
@@ -89,8 +89,8 @@ def energy_overview(db: Database, lake: Lake, factory_id: int, now: datetime) ->
         if name in ranges:
             hours, before = (hourly(lake, factory_id, *ranges[key]) for key in (name, f"before_{name}"))
             found[name] = period_use(ranges[name][0], hours, before, regions, tariff, zone)
-    newest = latest_of_factory(db, factory_id, POWER)
-    heard = [value.value or 0.0 for device_id, value in newest.items() if device_id in regions and (now - value.ts).total_seconds() <= 300]
+    newest = newest_power(db, factory_id)
+    heard = [watts for device_id, (ts, watts) in newest.items() if device_id in regions and (now - ts).total_seconds() <= 300]
     return EnergyOverview(sum(heard) / 1000, found, tariff.currency if tariff else None)
 
 

@@ -1,6 +1,6 @@
 """Energy and output side by side, for performance indicators after ISO 50001 and a baseline after ISO 50006."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from warehouse.queries.availability import SLOT
+from warehouse.queries.availability import NO_FACTORS, SLOT
 from warehouse.readings import UTC_TIME
 from warehouse.terms import LONGEST_GAP, POWER
 
@@ -36,20 +36,27 @@ class Baseline:
         return self.base_kwh + self.kwh_per_part * parts
 
 
-def energy_and_output(reader: "LakeReader", device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
-    """ENERGY_AND_OUTPUT of those machines together a quarter of an hour in [start, end), sorted; `parts` is null when none count."""
+def energy_and_output(
+    reader: "LakeReader", device_ids: Sequence[int], start: datetime, end: datetime, watts: Mapping[int, float] = NO_FACTORS
+) -> pl.DataFrame:
+    """ENERGY_AND_OUTPUT of those machines together a quarter of an hour in [start, end), sorted; `parts` is null when none count.
+
+    `watts`: see `warehouse.power_units`.
+    """
+    units = pl.DataFrame({"device_id": list(watts), "watts": list(watts.values())}, schema={"device_id": pl.Int32, "watts": pl.Float64})
     found = reader.query(
         """
         WITH step AS (
-            SELECT parameter, ts, value, lag(value) OVER w AS before, epoch(ts) - epoch(lag(ts) OVER w) AS seconds
+            SELECT device_id, parameter, ts, value, lag(value) OVER w AS before, epoch(ts) - epoch(lag(ts) OVER w) AS seconds
             FROM telemetry WHERE parameter IN ($power, $parts) AND device_id IN (SELECT unnest($devices))
               AND ts >= $start AND ts < $end AND value IS NOT NULL
             WINDOW w AS (PARTITION BY device_id, parameter ORDER BY ts)
         )
         SELECT time_bucket(to_seconds($slot_s), ts, TIMESTAMPTZ 'epoch') AS bucket,
-               sum(CASE WHEN parameter = $power AND seconds <= $longest_gap_s THEN (value + before) / 2 * seconds END) / 3.6e6 AS kwh,
+               sum(CASE WHEN parameter = $power AND seconds <= $longest_gap_s
+                        THEN (value + before) / 2 * seconds * coalesce(watts, 1) END) / 3.6e6 AS kwh,
                sum(CASE WHEN parameter = $parts THEN CASE WHEN value >= before THEN value - before ELSE value END END) AS parts
-        FROM step WHERE before IS NOT NULL GROUP BY bucket ORDER BY bucket
+        FROM step LEFT JOIN units USING (device_id) WHERE before IS NOT NULL GROUP BY bucket ORDER BY bucket
         """,
         {
             "power": POWER,
@@ -60,6 +67,7 @@ def energy_and_output(reader: "LakeReader", device_ids: Sequence[int], start: da
             "slot_s": SLOT.total_seconds(),
             "longest_gap_s": LONGEST_GAP.total_seconds(),
         },
+        units=units,
     )
     return found.cast(ENERGY_AND_OUTPUT)
 

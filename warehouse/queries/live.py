@@ -8,7 +8,9 @@ from sqlalchemy import and_, select
 from warehouse.db import Database
 from warehouse.errors import NotFoundError
 from warehouse.models.devices import Device, DeviceParameter, LatestValue
+from warehouse.power_units import WATTS
 from warehouse.tenancy import tenant_session
+from warehouse.terms import POWER
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,28 @@ def find_device(db: Database, factory_id: int, *, device_id: int | None = None, 
 
 def live_values(db: Database, factory_id: int, device_id: int, now: datetime, stale_after_s: float = 60) -> list[LiveValue]:
     """Every parameter of one machine with its newest value, KPIs first, then by name. Raises NotFoundError."""
-    find_device(db, factory_id, device_id=device_id)
     same = and_(LatestValue.device_id == DeviceParameter.device_id, LatestValue.parameter_key == DeviceParameter.parameter_key)
     with tenant_session(db, factory_id) as session:
         rows = session.execute(
             select(DeviceParameter, LatestValue).outerjoin(LatestValue, same).where(DeviceParameter.device_id == device_id)
         ).all()
+    if not rows:
+        find_device(db, factory_id, device_id=device_id)
     limit = now - timedelta(seconds=stale_after_s)
     found = [_live_value(parameter, latest, limit) for parameter, latest in rows]
     return sorted(found, key=lambda v: (not v.is_kpi_selected, v.display_name.lower()))
 
 
-def latest_of_factory(db: Database, factory_id: int, parameter_key: str) -> dict[int, LatestValue]:
-    """The newest value of one parameter of every machine of a factory, by device id."""
+def newest_power(db: Database, factory_id: int) -> dict[int, tuple[datetime, float]]:
+    """Device time and power in W of the newest `power` of every machine of a factory, by device id."""
+    same = and_(DeviceParameter.device_id == LatestValue.device_id, DeviceParameter.parameter_key == LatestValue.parameter_key)
     with tenant_session(db, factory_id) as session:
-        found = session.scalars(select(LatestValue).where(LatestValue.parameter_key == parameter_key)).all()
-    return {value.device_id: value for value in found}
+        found = session.execute(
+            select(LatestValue.device_id, LatestValue.ts, LatestValue.value, DeviceParameter.unit)
+            .outerjoin(DeviceParameter, same)
+            .where(LatestValue.parameter_key == POWER, LatestValue.value.is_not(None))
+        ).all()
+    return {device_id: (ts, (value or 0.0) * WATTS.get(unit or "", 1.0)) for device_id, ts, value, unit in found}
 
 
 def _live_value(parameter: DeviceParameter, latest: LatestValue | None, limit: datetime) -> LiveValue:

@@ -14,6 +14,7 @@ import polars as pl
 
 from warehouse.health import IDLE_BELOW, OFF_BELOW
 from warehouse.lake import Lake
+from warehouse.power_units import in_watts
 from warehouse.queries.energy import JOULES_PER_KWH, POWER
 from warehouse.queries.summaries import summaries
 from warehouse.readings import UTC_TIME
@@ -81,7 +82,8 @@ def state_timeline(
 def power_minutes(lake: Lake, factory_id: int, device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:
     """Mean power and energy of those machines a minute of [start, end): device_id, bucket, power_w, kwh; without readings missing."""
     found = summaries(lake, factory_id, start, end, MINUTE, device_ids=device_ids, parameters=[POWER], with_integral=True)
-    return found.select("device_id", "bucket", power_w="mean", kwh=pl.col("integral") / JOULES_PER_KWH)
+    power = found.select("device_id", "bucket", power_w="mean", kwh=pl.col("integral") / JOULES_PER_KWH)
+    return in_watts(power, lake.watts_a_unit(factory_id), "power_w", "kwh")
 
 
 def timeline_of(

@@ -25,8 +25,8 @@ class Summary:
     offline_devices: int
     current_energy_kw: float
     energy_today_kwh: float
-    energy_yesterday_kwh: float
-    """Yesterday from midnight to the same time of day, factory time."""
+    energy_yesterday_kwh: float | None
+    """Yesterday from midnight to the same time of day, factory time; None when it was not asked for."""
     active_alerts: int
     alerts: dict[str, int]
     """Active alerts by severity, worst first."""
@@ -47,14 +47,21 @@ def local_midnight(now: datetime, timezone: str) -> datetime:
 
 
 def dashboard_summary(
-    db: Database, lake: Lake, factory_id: int, now: datetime, offline_after: timedelta, devices: list[DeviceRow] | None = None
+    db: Database,
+    lake: Lake,
+    factory_id: int,
+    now: datetime,
+    offline_after: timedelta,
+    devices: list[DeviceRow] | None = None,
+    *,
+    with_yesterday: bool = True,
 ) -> Summary:
     """Counts, energy and health of a factory at `now`. Raises LakeBusyError while the lake is away. `devices` saves asking again."""
     rows = device_list(db, factory_id, now, offline_after) if devices is None else devices
     midnight = local_midnight(now, factory_of(db, factory_id).timezone)
     counted = {row.id for row in rows if row.kind != METER_KIND}
     today = energy_kwh(lake, factory_id, midnight, now)
-    yesterday = energy_kwh(lake, factory_id, midnight - timedelta(days=1), now - timedelta(days=1))
+    yesterday = energy_kwh(lake, factory_id, midnight - timedelta(days=1), now - timedelta(days=1)) if with_yesterday else None
     alerts = {level: sum(row.alerts[level] for row in rows) for level in SEVERITIES}
     offline = sum(row.is_offline for row in rows)
     return Summary(
@@ -63,7 +70,7 @@ def dashboard_summary(
         offline_devices=offline,
         current_energy_kw=sum(row.power_w or 0 for row in rows if row.id in counted) / 1000,
         energy_today_kwh=sum(kwh for device, kwh in today.items() if device in counted),
-        energy_yesterday_kwh=sum(kwh for device, kwh in yesterday.items() if device in counted),
+        energy_yesterday_kwh=None if yesterday is None else sum(kwh for device, kwh in yesterday.items() if device in counted),
         active_alerts=sum(alerts.values()),
         alerts=alerts,
         health=factory_health((row.alerts, row.is_offline, row.importance) for row in rows),
