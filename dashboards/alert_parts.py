@@ -118,9 +118,9 @@ def known(found: Detail, local: Local) -> str:
             facts.append(("What helped then", last.resolution_comment))
         if last.resolved_by:
             facts.append(("Resolved by", last.resolved_by))
-    facts.append(("Rule", found.alert.title))
     if found.alert.assigned_to:
         facts.insert(0, ("Assigned to", found.alert.assigned_to))
     if found.alert.last_raised_at:
         facts.insert(0, ("Last raised", local.ago(found.alert.last_raised_at)))
-    return '<dl class="facts">' + "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts) + "</dl>"
+    rule = f"<dt>Rule</dt><dd>{ui.link(f'/rule?id={found.alert.rule_id}', escape(found.alert.title), 'act-link')}</dd>"
+    return '<dl class="facts">' + "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts) + rule + "</dl>"

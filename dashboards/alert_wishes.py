@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from dashboards import resources, session, ui
+from dashboards import alarm, resources, session, ui
 from dashboards.alert_actions import done
 from dashboards.alert_parts import CHANNEL_WORDS
 from rules.notify.wishes import DIGEST_MINUTES, Wish, set_wish, wishes_of
@@ -25,6 +25,9 @@ TOGETHER: Final = {
 def wishes() -> None:
     """The tab: one card a channel."""
     who, inst = session.identity(), resources.installation()
+    with st.container(key="card-sound"):
+        ui.draw(ui.section("On screen", "a new critical alert also shows as a note on every page"))
+        alarm.sound_choice()
     columns = st.columns(2, gap="small")
     for column, wish in zip(columns, wishes_of(inst.db, who.factory_id, who.user_id), strict=True):
         with column, st.container(key=f"card-wish-{wish.channel}"):

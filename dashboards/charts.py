@@ -264,6 +264,8 @@ class Raised:
     at: int
     words: str
     severity: str
+    until: int | None = None
+    """Until when the condition held; None: not shown."""
 
 
 def around_alert(panel: Panel, unit: str, bounds: tuple[int, int], raised: Raised) -> Option:
@@ -273,6 +275,9 @@ def around_alert(panel: Panel, unit: str, bounds: tuple[int, int], raised: Raise
     moment = {"xAxis": raised.at, "lineStyle": {"color": colour, "type": "solid"}, "label": label}
     drawn = line(panel.title, panel.points, SERIES[0], lineStyle={"color": SERIES[0], "width": 1.8})
     drawn["markLine"] = {"silent": True, "symbol": "none", "data": [*(limit_line(found) for found in panel.limits), moment]}
+    if raised.until is not None and raised.until > raised.at:
+        held = [[{"xAxis": raised.at}, {"xAxis": raised.until}]]
+        drawn["markArea"] = {"silent": True, "itemStyle": {"color": colour, "opacity": 0.12}, "data": held}
     room = axis_bounds(panel.points, [limit.value for limit in panel.limits], 3)
     return {
         **base(top=26, bottom=24),

@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from dashboards import loads, session, ui
+from dashboards import alarm, loads, session, ui
 
 TABS = (
     ("overview", "/", "grid", "Overview"),
@@ -25,7 +25,7 @@ def header(title: str, crumbs: str = "", note: str = "") -> None:
 
 @st.fragment(run_every="10s")
 def _pulse() -> None:
-    ui.draw(f'<div class="ctx">{pulse_html()}</div>')
+    ui.draw(f'<div class="ctx">{pulse_html()}{alarm.look()}</div>')
 
 
 def pulse_html() -> str:

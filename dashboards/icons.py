@@ -35,6 +35,7 @@ SHAPES: Final = {
     "search": f"<path {_STROKE} d='M10.4 10.4L14 14M11.6 6.8a4.8 4.8 0 1 1-9.6 0 4.8 4.8 0 0 1 9.6 0'/>",
     "comment": f"<path {_STROKE} d='M2.5 3h11v8H7l-3 2.6V11H2.5z'/>",
     "mail": f"<path {_STROKE} d='M2 3.5h12v9H2zM2 4l6 5 6-5'/>",
+    "plus": f"<path {_STROKE} d='M8 3v10M3 8h10'/>",
     "more": "<path d='M2.4 6.6h2.8v2.8H2.4zM6.6 6.6h2.8v2.8H6.6zM10.8 6.6h2.8v2.8h-2.8z'/>",
 }
 

@@ -10,6 +10,7 @@ import polars as pl
 from dashboards import fmt, ui
 from dashboards.cache import Answer
 from dashboards.fmt import Local
+from warehouse.health import factory_health
 from warehouse.queries.alerts import AlertRow
 from warehouse.queries.devices import DeviceRow
 from warehouse.queries.summary import Summary
@@ -102,15 +103,16 @@ def power_card(data: Data, counted: set[int], local: Local) -> str:
     today, _ = plant_series(data.power.value, counted, local)
     used, before = data.summary.value.energy_today_kwh, data.summary.value.energy_yesterday_kwh
     change = fmt.percent_change(used, before)
-    amount = _energy(before, " ") + (f" · {change}" if change else "")
+    amount = energy_words(before, " ") + (f" · {change}" if change else "")
     line = ui.spark([kw for _, kw in today[-36:]], "Plant power, last 6 hours")
     return (
-        f'{top}{line}<div class="lines"><span>Today so far<b data-fact="energy-today">{_energy(used, "")}</b></span></div>'
+        f'{top}{line}<div class="lines"><span>Today so far<b data-fact="energy-today">{energy_words(used, "")}</b></span></div>'
         f'<div class="foot-line"><span>Yesterday by {local.clock}</span><b>{amount}</b></div></div>'
     )
 
 
-def _energy(kwh: float, gap: str) -> str:
+def energy_words(kwh: float, gap: str = "") -> str:
+    """Energy with its unit: as HTML, or with a gap as text."""
     value, unit = (kwh / 1000, "MWh") if kwh >= 100_000 else (kwh, "kWh")
     return f"{fmt.num(value)}{gap}{unit}" if gap else f"{fmt.num(value)}<u>{unit}</u>"
 
@@ -119,8 +121,9 @@ def health_card(data: Data) -> str:
     """The spec's score as deductions, so that one sees what would raise it."""
     alerts = ui.by_severity(data.alerts)
     silent = sum(m.is_offline for m in data.machines)
-    lost = {"critical": 5 * alerts["critical"], "high": 2 * alerts["high"], "offline": silent}
-    score = max(0, 100 - sum(lost.values()))
+    # As the API and the hourly record have it, so that all three tell the same.
+    whole = factory_health((m.alerts, m.is_offline, m.importance) for m in data.machines)
+    lost, score = whole.deductions, whole.score
     words = {
         "critical": fmt.plural(alerts["critical"], "critical alert"),
         "high": fmt.plural(alerts["high"], "high alert"),
@@ -130,7 +133,6 @@ def health_card(data: Data) -> str:
     rows = "".join(
         ui.link(target[i], f"<span>{ui.icon(i, ('high' if i == 'offline' else i) + '-f')} {words[i]}</span><b>−{points}</b>")
         for i, points in lost.items()
-        if points
     )
     rows = rows or f"<span><span>{ui.icon('check')} Nothing takes points off</span></span>"
     verdict, tone = _verdict(score, is_critical=alerts["critical"] > 0)

@@ -1,5 +1,6 @@
 """Work through what is wrong: a list to pick from, and all that is known about one."""
 
+from datetime import datetime
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -8,6 +9,7 @@ import streamlit as st
 
 from dashboards import alert_data, alert_parts, charts, fmt, frame, kpis, loads, session, ui
 from dashboards.alert_actions import actions
+from dashboards.alert_bulk import several
 from dashboards.alert_data import Detail, Filters, Line
 from dashboards.alert_quality import quality
 from dashboards.alert_quiet import quiet
@@ -112,7 +114,10 @@ def picking(factory_id: int, asked: str, local: Local) -> tuple[list[AlertRow], 
         only = f"Only machine {escape(wanted.device_key)}"
         ui.draw(f'<div class="row"><small>{only}</small>{ui.link("/alerts", "Show all machines", "act-link")}</div>')
     keep = kept(Filters(wanted.status, level, wanted.text, wanted.device_key))
-    if shown:
+    is_several = bool(shown) and session.identity().may_work and st.toggle("Select several", key="alerts-several")
+    if is_several:
+        several(shown, local)
+    elif shown:
         ui.draw('<div class="feed">', *(ui.alert_row(a, local, keep=keep, is_picked=a.id == chosen) for a in shown), "</div>")
         if len(found) >= alert_data.MOST_ROWS:
             ui.draw(f'<div class="row"><small>The first {alert_data.MOST_ROWS}; search or filter to see others.</small></div>')
@@ -198,10 +203,16 @@ def around(found: Detail, line: Line, local: Local, key: str) -> None:
         Panel(kpis.name_of(v), points, limits=tuple(limits)),
         unit,
         (local.wall(found.start), local.wall(found.end)),
-        Raised(local.wall(a.triggered_at), local.time(a.triggered_at), a.severity),
+        Raised(local.wall(a.triggered_at), local.time(a.triggered_at), a.severity, local.wall(_held_until(found))),
     )
     ui.draw(f'<div class="cap">{escape(kpis.name_of(v))}</div>')
     charts.show(option, 190 if len(found.lines) == 1 else 160, key, f"{kpis.name_of(v)} around the moment the alert was raised")
+
+
+def _held_until(found: Detail) -> datetime:
+    """Until when the condition held, as far as the chart shows."""
+    a = found.alert
+    return min(found.end, *(at for at in (a.cleared_at, a.resolved_at) if at is not None), found.end)
 
 
 def tabs(current: str) -> None:

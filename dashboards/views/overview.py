@@ -1,39 +1,17 @@
 """Is the plant well, and if not, where do I go first?"""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import streamlit as st
 
-from dashboards import charts, fmt, frame, loads, session, ui
-from dashboards.cache import Answer
+from dashboards import charts, fmt, frame, loads, session, ui, visits
 from dashboards.fmt import Local
 from dashboards.overview_cards import Data, alerts_card, areas, health_card, machines_card, newest_alerts, plant_series, power_card
-from warehouse.errors import RetryableError
+from dashboards.overview_data import load
+from dashboards.visits import Since
 from warehouse.queries.energy import METER_KIND
 
 WORST = 8
-
-
-def load(factory_id: int, timezone: str, local: Local) -> Data:
-    """Asks what is remembered of the factory; never raises because the lake is away."""
-    yesterday = (local.midnight - timedelta(hours=12)).replace(hour=0)
-    return Data(
-        machines=loads.machines(factory_id),
-        alerts=loads.active_alerts(factory_id),
-        summary=_unless_away(lambda: loads.summary(factory_id)),
-        power=_unless_away(lambda: loads.power_two_days(factory_id, timezone)),
-        typical=loads.typical(factory_id),
-        raised_today=loads.raised_between(factory_id, local.midnight, local.now),
-        raised_yesterday=loads.raised_between(factory_id, yesterday, local.midnight),
-    )
-
-
-def _unless_away(ask: Callable[[], Answer]) -> Answer | None:
-    try:
-        return ask()
-    except RetryableError:
-        return None
 
 
 def power_chart(data: Data, counted: set[int], local: Local) -> None:
@@ -61,7 +39,7 @@ def power_chart(data: Data, counted: set[int], local: Local) -> None:
     charts.show(option, 268, "power", "Plant power in kilowatts, today and yesterday, from midnight to midnight")
 
 
-def draw(data: Data, local: Local) -> None:
+def draw(data: Data, since: Since, local: Local) -> None:
     """The page below its head."""
     if not data.machines:
         with st.container(key="card-empty"):
@@ -81,16 +59,20 @@ def draw(data: Data, local: Local) -> None:
             "</div>",
         )
     with st.container(key="row-211"):
-        wide, feed, where = st.columns([2, 1, 1], gap="small")
+        wide, feed, changed = st.columns([2, 1, 1], gap="small")
     with wide, st.container(key="card-power", height="stretch"):
         power_chart(data, counted, local)
     with feed, st.container(key="card-feed", height="stretch"):
         ui.draw(
             ui.section("Newest alerts", ui.link("/alerts", f"All {len(data.alerts)}") if data.alerts else ""), newest_alerts(data, local)
         )
+    with changed, st.container(key="card-changed", height="stretch"):
+        ui.draw(visits.card(since, local))
+    with st.container(key="row-31"):
+        worst, where = st.columns([3, 1], gap="small")
     with where, st.container(key="card-areas", height="stretch"):
         ui.draw(ui.section("Where the power goes", "now, by area"), areas(data, counted))
-    with st.container(key="card-worst"):
+    with worst, st.container(key="card-worst", height="stretch"):
         rows = data.machines[:WORST]
         trend = loads.trends(data.power.value, local.now) if data.power else {}
         ui.draw(
@@ -105,9 +87,12 @@ def live() -> None:
     local = session.local()
     with frame.loading("overview", 100, 100, 62, 100, 84, 92):
         data = load(session.identity().factory_id, session.identity().timezone, local)
-    draw(data, local)
+        since = visits.since_last_visit(session.identity().factory_id, data.machines)
+    draw(data, since, local)
 
 
-frame.header("Overview")
+if st.query_params.get("wall") == "1":
+    st.switch_page("views/wall.py")
+frame.header("Overview", note=f'<span class="hide-s">{ui.link("/wall", "Show on the wall", "act-link to-wall")}</span>')
 live()
 frame.tabbar("overview")

@@ -37,6 +37,11 @@ class Pages:
         app.switch_page(f"views/{view}.py")
         return app.run()
 
+    def forget(self) -> None:
+        """What pages remember of the last seconds: the test's clock stands still, theirs does not."""
+        for plant in (self.plants.north, self.plants.south, self.plants.empty):
+            cache.forget(plant.person.factory_id)
+
 
 @pytest.fixture
 def pages(two_plants: TwoPlants, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
