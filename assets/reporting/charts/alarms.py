@@ -12,7 +12,8 @@ from warehouse.terms import SEVERITIES
 
 def alert_clock(run: RunData) -> str:
     """Every alert of the period by severity and time."""
-    figure, (ax,) = canvas(42, left=14, top=4, right=8)
+    # The widest name of a severity in any language.
+    figure, (ax,) = canvas(42, left=19, top=4, right=8)
     spread = np.random.default_rng(5)  # jitter only, so that signs do not hide each other
     whole = hours_since(run, run.end)
     for i, severity in enumerate(SEVERITIES):

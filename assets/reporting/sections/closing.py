@@ -110,13 +110,6 @@ def appendix(report: Report) -> None:
         caption = t("{machine}, hourly extract ({count} rows)", machine=report.name(device), count=len(rows))
         report.table(columns, "l" + "r" * len(keys), " ".join(["32mm"] + ["1fr"] * len(keys)), rows, caption, "tbl-raw", size=7.0, pad=2.2)
     files(report)
-    report.callout(
-        t("End of report"),
-        t(
-            "Corrections appear as a new run with its own number. The unsigned rendering can be made again from the snapshot: `factoryops report reproduce {id}`.",
-            id=plain(run.facts["report_id"]),
-        ),
-    )
 
 
 def _value(report: Report, value: float | None) -> str | None:
@@ -124,7 +117,7 @@ def _value(report: Report, value: float | None) -> str | None:
 
 
 def files(report: Report) -> None:
-    """The inputs of this run with their digests, so that each can be checked by itself."""
+    """The inputs of this run with their digests, so that each can be checked by itself; then the report is over."""
     t, w = report.t, report.w
     report.heading(t("Inputs of this run"), 2)
     rows = [
@@ -134,6 +127,13 @@ def files(report: Report) -> None:
     versions = ", ".join(f"{name} {number}" for name, number in report.run.facts["versions"].items())
     report.table(t("Frame|Rows|SHA-256, first 16"), "lrl", "44mm 30mm 1fr", rows, t("Every table of data that this report was made from"), "tbl-frames",
                  size=7.4, gap=[2], note=t("Made with {versions}.", versions=versions))  # fmt: skip
+    report.callout(
+        t("End of report"),
+        t(
+            "Corrections appear as a new run with its own number. The unsigned rendering can be made again from the snapshot: `factoryops report reproduce {id}`.",
+            id=plain(report.run.facts["report_id"]),
+        ),
+    )
 
 
 @with_data
