@@ -85,9 +85,9 @@ class IngestPlant:
         until((self.settings.home / "lake.made").exists if not self.settings.lake_catalog_url else self._lake_answers, 60)
         until(lambda: sum(b.name.startswith("ingester") and not b.problem for b in heartbeats(self.db)) == self.ingester_count, 60)
 
-    def start_evaluator(self) -> None:
-        """Starts the rule evaluator as well."""
-        self.ours["evaluate"] = self._process("bench.evaluator_process")
+    def start_evaluator(self, **settings: str) -> None:
+        """Starts the rule evaluator and the sender of notifications as well."""
+        self.ours["evaluate"] = self._process("bench.evaluator_process", **settings)
 
     def stop_processes(self) -> None:
         """Stops ingesters and loader."""

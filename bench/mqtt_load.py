@@ -36,9 +36,14 @@ def payload(number: int, moment: datetime) -> bytes:
 
 def publish_packet(number: int, mid: int, moment: datetime, devices: int) -> bytes:
     """A whole PUBLISH packet, QoS 1."""
-    topic = f"factories/{SLUG}/devices/{device_key(number % devices)}/telemetry".encode()
-    body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", mid) + payload(number, moment)
-    return b"\x32" + remaining_length(len(body)) + body
+    return telemetry_packet(number % devices, mid, payload(number, moment))
+
+
+def telemetry_packet(device: int, mid: int, body: bytes) -> bytes:
+    """A whole PUBLISH packet of a device, QoS 1."""
+    topic = f"factories/{SLUG}/devices/{device_key(device)}/telemetry".encode()
+    rest = struct.pack("!H", len(topic)) + topic + struct.pack("!H", mid) + body
+    return b"\x32" + remaining_length(len(rest)) + rest
 
 
 def remaining_length(length: int) -> bytes:

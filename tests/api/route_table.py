@@ -180,6 +180,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /rules/{rule_id}/backtest": {"since": "2026-01-05T07:00:00Z", "until": "2026-01-05T08:00:00Z"},
     "PATCH /silences/{silence_id}": {"ends_at": "2099-01-01T00:00:00Z"},
     "PUT /silences/{silence_id}": {"reason": "x", "ends_at": "2099-01-01T00:00:00Z"},
+    "PATCH /webhooks/{webhook_id}": {"is_active": True},
     "PATCH /users/{user_id}/permissions": {"permissions": {}},
 }
 QUERIES = {
