@@ -1,5 +1,7 @@
 """Analyses in Dagster: a job that makes one, a backstop that finds those nobody took, those that were lost, and those that are due."""
 
+import multiprocessing
+import os
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -12,10 +14,12 @@ from assets.opened import installation as opened_installation
 from assets.rollups import FACTORIES, UNFINISHED
 from warehouse.factories import factory_zones
 from warehouse.installation import Installation
-from warehouse.job_runs import fail_lost, waiting
+from warehouse.job_runs import fail_lost, give_up, waiting
 
 # What page and API submit is taken at once; the backstop leaves it that long before it looks.
 LEFT_ALONE = timedelta(seconds=10)
+NICENESS = 10
+MOST_RUNS = 5
 KINDS = {
     "anomaly": "Ordered anomaly detections.",
     "failure_prediction": "Ordered failure predictions.",
@@ -33,6 +37,9 @@ class OneAnalysis(dg.Config):
 @dg.op(name=ANALYSIS.op, pool="analytics", out=dg.Out(dg.Nothing), description="Reads, analyses, stores tables, charts and result.")
 def make_analysis(context: dg.OpExecutionContext, config: OneAnalysis, installation: dg.ResourceParam[Installation]) -> None:
     """An analysis that another run has taken, or that is over, is left alone."""
+    if multiprocessing.parent_process() is not None:
+        # In a process of its own it goes behind messages, alerts and pages, which cannot wait.
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     done = run(installation, config.job_id, context.run_id, lambda percent, stage: context.log.info("%.0f %% %s", percent, stage))
     if done is None:
         context.add_output_metadata({"job_id": config.job_id, "status": "taken by another run, or over"})
@@ -79,7 +86,7 @@ def backstop(opened: Callable[[], Installation] = opened_installation) -> dg.Sen
             # A new key each minute: a run that was lost before it claimed its job is asked for again.
             dg.RunRequest(run_key=f"{job_id}:{now:%Y%m%d%H%M}", run_config=ANALYSIS.run_config(job_id), tags=ANALYSIS.tags(job_id))
             for job_id in waiting(inst.db, now - LEFT_ALONE)
-            if not _is_queued(context.instance, job_id)
+            if _needs_a_run(context.instance, inst, job_id)
         ]
         said = f"{len(lost)} lost analyses were failed" if lost else "no analysis waits"
         return dg.SensorResult(run_requests=requests, skip_reason=None if requests else dg.SkipReason(said))
@@ -87,10 +94,18 @@ def backstop(opened: Callable[[], Installation] = opened_installation) -> dg.Sen
     return analysis_sensor
 
 
-def _is_queued(instance: dg.DagsterInstance, job_id: str) -> bool:
-    """Whether a run for it waits for its turn, or is about to claim it. Asked only when something waits: it opens Dagster's databases."""
-    wanted = {f"factoryops/{ANALYSIS.job}": job_id}
-    return instance.get_runs_count(dg.RunsFilter(tags=wanted, statuses=UNFINISHED)) > 0
+def _needs_a_run(instance: dg.DagsterInstance, inst: Installation, job_id: str) -> bool:
+    """Whether no run waits for its turn, or is about to claim it; gives up what never began in MOST_RUNS.
+
+    Asked only when something waits: it opens Dagster's databases.
+    """
+    own = {f"factoryops/{ANALYSIS.job}": job_id}
+    if instance.get_runs_count(dg.RunsFilter(tags=own, statuses=UNFINISHED)):
+        return False
+    if instance.get_runs_count(dg.RunsFilter(tags=own)) < MOST_RUNS:
+        return True
+    give_up(inst.db, inst.clock, job_id)
+    return False
 
 
 ORDERED = [

@@ -127,6 +127,7 @@ def _check(slug: str, timezone: str, email: str) -> None:
 
 def _prepare_demo(installation: Installation, history_days: int) -> None:
     """Seeds what is missing, with its progress on the terminal, and keeps the sign-in so that each start can print it."""
+    from factoryops.demo_analyses import order_first_analyses
     from ingest.simulator.demo import seed_demo
 
     known = read_sign_in(installation.settings.home)
@@ -134,6 +135,8 @@ def _prepare_demo(installation: Installation, history_days: int) -> None:
     with _progress() as tell:
         seeded = seed_demo(installation, password=password, history_days=history_days, progress=tell)
     write_sign_in(installation.settings.home, DemoSignIn(seeded.factory, seeded.email, password))
+    if seeded.was_needed:
+        order_first_analyses(installation, history_days)
 
 
 @contextmanager

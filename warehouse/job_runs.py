@@ -26,6 +26,7 @@ LONGEST_STAGE: Final = 100
 LOST_AFTER: Final = timedelta(seconds=90)
 """A run that gave no sign of life for so long is gone: it beats every few seconds."""
 LOST: Final = "its run ended without a word (stopped, killed, or out of memory); order it again, with fewer machines if that repeats"
+NEVER_BEGAN: Final = "it could not be started, several times; the runs of the job `analysis` in the Dagster UI say why"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,16 @@ def waiting(db: Database, older_than: datetime) -> list[str]:
     with system_session(db, "analyses that wait") as session:
         pending = select(AnalyticsJob.id).where(AnalyticsJob.status == "pending", AnalyticsJob.created_at <= older_than)
         return [str(job_id) for job_id in session.scalars(pending.order_by(AnalyticsJob.created_at, AnalyticsJob.id))]
+
+
+def give_up(db: Database, clock: Clock, job_id: str) -> bool:
+    """Fails an analysis that was launched again and again and never began; False when it has begun after all."""
+    with system_session(db, "give an analysis up", write=True) as session:
+        row = session.scalar(select(AnalyticsJob).where(AnalyticsJob.id == job_id, AnalyticsJob.status == "pending").with_for_update())
+        if row is None:
+            return False
+        _end(row, clock, NEVER_BEGAN)
+        return True
 
 
 def fail_lost(db: Database, clock: Clock) -> list[str]:

@@ -43,7 +43,7 @@ def as_table(found: list[Finding]) -> pl.DataFrame:
 
 
 def make_insights(installation: Installation, factory_id: int, looks_back: timedelta) -> dict[str, Any]:
-    """Findings about all machines of a factory, kept for its people in place of the earlier ones. Raises NotEnoughDataError, LakeBusyError."""
+    """Findings about all machines of a factory, kept in place of the earlier ones. Raises NotEnoughDataError, LakeBusyError."""
     now = installation.clock.now()
     devices = [machine.id for machine in device_rows(installation, factory_id)]
     evidence = gather(Inputs(installation, factory_id, devices, now - looks_back, now), lambda _percent, _stage: None)

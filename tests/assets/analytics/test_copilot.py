@@ -157,5 +157,5 @@ def test_from_the_data_of_a_factory_it_says_what_is_there_and_nothing_of_another
     assert result.summary["headline"].startswith("NOR-01 needs attention")
     assert "SOU" not in str(result.summary)
     assert told == sorted(told)
-    with pytest.raises(NotEnoughDataError, match="choose a longer one"):
+    with pytest.raises(NotEnoughDataError, match="sent nothing in this range"):
         analyse(replace(inputs, start=NOW - timedelta(days=9), end=NOW - timedelta(days=8)), lambda *_: None)

@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.analyses import analysis_job, backstop
+from assets.analyses import MOST_RUNS, analysis_job, backstop
 from assets.analytics import run as analyses
 from assets.analytics.contract import NotEnoughDataError
 from assets.analytics.schedules import NewSchedule, add_schedule, order_due, remove_schedule, schedules, switch_schedule
@@ -181,6 +181,18 @@ def test_the_backstop_starts_what_nobody_took_fails_what_is_lost_and_orders_what
     assert orders.row(lost).error_message == job_runs.LOST
     ordered, _ = list_jobs(inst.db, orders.actor.factory_id, status="pending", job_type=None, limit=10)
     assert {job.schedule_id is not None for job in ordered} == {True, False}
+
+
+def test_an_analysis_that_never_begins_is_given_up_with_where_to_look(orders: Orders) -> None:
+    job_id = orders.order()
+    orders.plants.clock.advance(timedelta(minutes=1))
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(MOST_RUNS):
+            instance.add_run(dg.DagsterRun(job_name="analysis", tags=ANALYSIS.tags(job_id), status=dg.DagsterRunStatus.FAILURE))
+        asked = backstop(lambda: orders.inst)(dg.build_sensor_context(instance))
+    assert isinstance(asked, dg.SensorResult)
+    assert not asked.run_requests
+    assert orders.row(job_id).error_message == job_runs.NEVER_BEGAN
 
 
 def test_a_schedule_orders_each_occurrence_once_and_after_a_downtime_only_the_newest(orders: Orders) -> None:
