@@ -90,7 +90,9 @@ def test_nothing_behind_the_wall_answers_without_a_session(wall: Wall, path: str
 
 @pytest.mark.parametrize("path", ["//machines", "/static/../machines", "/assets/../", "/SESSION/login", "/healthx", "/session/login/x"])
 def test_a_path_that_only_looks_public_is_not(wall: Wall, path: str) -> None:
-    answer = wall.browser.request("GET", httpx.URL("http://plant.example", raw_path=path.encode()))
+    # In the class of the client's own addresses: which httpx the test client uses depends on what is installed.
+    url = type(wall.browser.base_url)("http://plant.example", raw_path=path.encode())
+    answer = wall.browser.request("GET", url)
     assert "behind the wall: " not in answer.text
 
 
