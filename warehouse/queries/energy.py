@@ -4,7 +4,6 @@ Energy is the time integral of power (`warehouse.summaries`): the line between r
 longer silence. A machine of kind `Energy meter` measures what others draw already and is left out of sums.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,11 +34,6 @@ def energy_series(lake: Lake, factory_id: int, start: datetime, end: datetime, i
     found = summaries(lake, factory_id, start, end, interval, parameters=[POWER], with_integral=True)
     energy = found.select("device_id", "bucket", (pl.col("integral") / JOULES_PER_KWH).alias("kwh"), "covered_s")
     return in_watts(energy, lake.watts_a_unit(factory_id), "kwh")
-
-
-def energy_of_ranges(lake: Lake, factory_id: int, ranges: Mapping[str, tuple[datetime, datetime]]) -> dict[str, dict[int, float]]:
-    """Energy in kWh of each machine in several ranges, by the ranges' names."""
-    return {name: energy_kwh(lake, factory_id, start, end) for name, (start, end) in ranges.items()}
 
 
 def power_by_device(lake: Lake, factory_id: int, start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
