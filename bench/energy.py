@@ -14,8 +14,8 @@ import polars as pl
 
 from assets.analytics.holiday_calendar import holidays_of
 from assets.models import judging
-from assets.models.energy.days import Calendar, Days
-from assets.models.energy.forecast import NAIVE, Remembered, forecast
+from assets.models.energy.days import Calendar, Days, Floats
+from assets.models.energy.forecast import Remembered, forecast
 from bench.runner import Progress
 from warehouse.errors import InvalidInputError
 
@@ -58,23 +58,23 @@ def run(progress: Progress, *, data: str, split: str) -> dict[str, Any]:
     if not days.first + timedelta(days=28) <= week <= last:
         raise InvalidInputError(f"--split must lie between {days.first + timedelta(days=28)} and {last}", path="split")
     calendar = Calendar(holidays_of(COUNTRY, range(days.first.year, last.year + 2)))
-    truth, said, naive, low, high, models = [], [], [], [], [], []
+    truth, said, low, high, models = [], [], [], [], []
+    each_said: dict[str, list[Floats]] = {}
     remembered: Remembered = {}
     while week <= last:
         found = forecast([days.until(week)], calendar, week, HORIZON_DAYS, remembered=remembered)[0]
         progress(f"week from {week}: {found.model}")
         truth.append(days.between(week, HORIZON_DAYS))
         said.append(found.kwh)
-        naive.append(np.asarray(days.between(week - timedelta(days=HORIZON_DAYS), HORIZON_DAYS)))
+        for name, matrix in remembered[week][0].items():
+            each_said.setdefault(name, []).append(matrix)
         low.append({level: found.low[level] for level in found.low})
         high.append({level: found.high[level] for level in found.high})
         models.append(found.model)
         week += timedelta(days=HORIZON_DAYS)
     actual = np.concatenate(truth)
-    figures: dict[str, Any] = {
-        "wape": judging.wape(actual, np.concatenate(said)),
-        f"wape_{NAIVE}": judging.wape(actual, np.concatenate(naive)),
-    }
+    figures: dict[str, Any] = {"wape": judging.wape(actual, np.concatenate(said))}
+    figures |= {f"wape_{name}": judging.wape(actual, np.concatenate(rows)) for name, rows in each_said.items() if len(rows) == len(truth)}
     for level in (80, 95):
         inside = judging.coverage(actual, np.concatenate([each[level] for each in low]), np.concatenate([each[level] for each in high]))
         figures[f"interval_{level}_covers"] = inside

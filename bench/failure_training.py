@@ -44,5 +44,5 @@ def run(progress: Progress) -> dict[str, Any]:
     return {
         "figures": figures,
         "budgets": [{"figure": "training_s", "limit": "< 120"}],
-        "notes": "features and validation of all windows; trees grow on 40,000 of them, drawn with weights that keep the chances",
+        "notes": "features and validation of all windows; trees grow on 40,000 of them, calibration sees all",
     }

@@ -22,6 +22,7 @@ LEAST_DAYS: Final = 28
 LOOKS_BACK: Final = 180
 """Days that are learned from at most."""
 MOST_ROWS: Final = 60_000
+ROUNDS: Final = 120
 Fitted = Any
 
 
@@ -110,7 +111,7 @@ def fit_ridge(features: Floats, values: Floats) -> Fitted:
 def fit_boosting(features: Floats, values: Floats, seed: int = 0) -> Fitted:
     """Gradient boosting for the median, which is what an absolute error asks for."""
     return HistGradientBoostingRegressor(
-        loss="absolute_error", max_iter=120, learning_rate=0.06, max_leaf_nodes=31, min_samples_leaf=60, max_features=0.5,
+        loss="absolute_error", max_iter=ROUNDS, learning_rate=0.06, max_leaf_nodes=31, min_samples_leaf=60, max_features=0.5,
         random_state=seed, early_stopping=False,
     ).fit(features, values)  # fmt: skip
 

@@ -21,10 +21,11 @@ LEAST_HOURS: Final = 14 * 24
 def prophet(days: Days, calendar: Calendar, first: date, number: int) -> Floats | None:
     """kWh of each slot of `number` days from `first`; None with less than two weeks of hours."""
     # Here and not above: it takes a second and a half, and not everybody who chooses models needs it.
+    # It says on import that plotly is not there, and Stan tells of each fit: neither is for anybody.
+    for name, level in (("prophet.plot", logging.CRITICAL), ("prophet", logging.WARNING), ("cmdstanpy", logging.WARNING)):
+        logging.getLogger(name).setLevel(level)
     from prophet import Prophet  # noqa: PLC0415 - only where it is used
 
-    for name in ("cmdstanpy", "prophet"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     recent = days.between(first - timedelta(weeks=WEEKS), 7 * WEEKS)
     hours = _by_hour(recent)
     known = np.isfinite(hours)

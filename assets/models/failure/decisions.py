@@ -107,7 +107,8 @@ def centred_isotonic(said: Floats, truth: Floats) -> Curve:
     centres = np.bincount(block, said) / np.bincount(block)
     x = np.concatenate([[min(0.0, centres[0]) - 1e-9], centres, [max(1.0, centres[-1]) + 1e-9]])
     y = np.concatenate([[max(0.0, levels[0] - 1e-6)], levels, [min(1.0, levels[-1] + 1e-6)]])
-    return Curve(x, y)
+    # A trace of what was said, so that ranks stay also where frequency is 0 or 1.
+    return Curve(x, (1 - 1e-6) * y + 1e-6 * np.clip(x, 0.0, 1.0))
 
 
 def decide(rows: pl.DataFrame, targets: Targets, unseen: Sequence[Targets] | None, fold_of: NDArray[np.int64], recipe: Recipe) -> Decisions:

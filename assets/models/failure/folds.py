@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-FOLDS: Final = 4
+FOLDS: Final = 3
 Mask = NDArray[np.bool_]
 
 

@@ -9,11 +9,11 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestRegressor
 
 Floats = NDArray[np.float64]
-TREES: Final = 60
-ROUNDS: Final = 120
+TREES: Final = 40
+ROUNDS: Final = 60
 LEAST_IN_A_LEAF: Final = 5
 
 
@@ -63,31 +63,23 @@ class Boosting:
         return Targets(self.left.predict(features), np.column_stack(chances))
 
 
-def fit_forest(features: Floats, targets: Targets, weights: Floats, seed: int, n_jobs: int = 1) -> Forest:
+def fit_forest(features: Floats, targets: Targets, seed: int, n_jobs: int = 1) -> Forest:
     """From rows whose targets are all known."""
     known = np.isfinite(targets.within).all(axis=1)
     trees = RandomForestRegressor(
-        TREES, min_samples_leaf=LEAST_IN_A_LEAF, max_features=0.3, max_samples=0.5, random_state=seed, n_jobs=n_jobs
+        TREES, min_samples_leaf=LEAST_IN_A_LEAF, max_features=0.3, max_samples=0.35, random_state=seed, n_jobs=n_jobs
     )
-    trees.fit(features[known].astype(np.float32), np.column_stack([targets.left, targets.within])[known], sample_weight=weights[known])
+    trees.fit(features[known].astype(np.float32), np.column_stack([targets.left, targets.within])[known])
     return Forest(trees)
 
 
-def fit_extra(features: Floats, targets: Targets, weights: Floats, seed: int, n_jobs: int = 1) -> Forest:
-    """As `fit_forest`, with splits at random: smoother and quicker."""
-    known = np.isfinite(targets.within).all(axis=1)
-    trees = ExtraTreesRegressor(2 * TREES, min_samples_leaf=LEAST_IN_A_LEAF, max_features=0.3, random_state=seed, n_jobs=n_jobs)
-    trees.fit(features[known].astype(np.float32), np.column_stack([targets.left, targets.within])[known], sample_weight=weights[known])
-    return Forest(trees)
-
-
-def fit_boosting(features: Floats, targets: Targets, weights: Floats, seed: int) -> Boosting:
+def fit_boosting(features: Floats, targets: Targets, seed: int) -> Boosting:
     """From all rows; those of which a target is not known are left out for that target."""
     options: dict[str, Any] = {
-        "max_iter": ROUNDS, "learning_rate": 0.06, "min_samples_leaf": 4 * LEAST_IN_A_LEAF, "l2_regularization": 1.0, "max_features": 0.3,
+        "max_iter": ROUNDS, "learning_rate": 0.1, "min_samples_leaf": 4 * LEAST_IN_A_LEAF, "l2_regularization": 1.0,
         "early_stopping": False, "random_state": seed,
     }  # fmt: skip
-    left = HistGradientBoostingRegressor(**options).fit(features, targets.left, sample_weight=weights)
+    left = HistGradientBoostingRegressor(**options).fit(features, targets.left)
     within: list[HistGradientBoostingClassifier | float] = []
     for column in targets.within.T:
         known = np.isfinite(column)
@@ -95,5 +87,5 @@ def fit_boosting(features: Floats, targets: Targets, weights: Floats, seed: int)
         if len(answers) < 2:
             within.append(float(answers[0]) if len(answers) else 0.0)
         else:
-            within.append(HistGradientBoostingClassifier(**options).fit(features[known], column[known], sample_weight=weights[known]))
+            within.append(HistGradientBoostingClassifier(**options).fit(features[known], column[known]))
     return Boosting(left, tuple(within))

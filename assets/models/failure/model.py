@@ -86,12 +86,12 @@ def _fitted(
     exact = np.where(mine["remaining_h"].is_not_null().to_numpy(), targets.left[train], np.nan)
     encoder = learn_encoder(mine, columns, exact, recipe.seed)
     own = targets.rows(train)
-    positions, weights = thinned(own, recipe.seed)
+    positions = thinned(own, recipe.seed)
     # Thinned afterwards: a window needs the hours before it.
     features = encoder.features(mine).to_numpy()[positions]
     chosen = own.rows(positions)
-    forest = fit_forest(features, chosen, weights, recipe.seed, recipe.n_jobs)
-    return encoder, (forest, fit_boosting(features, chosen, weights, recipe.seed)), features, chosen
+    forest = fit_forest(features, chosen, recipe.seed, recipe.n_jobs)
+    return encoder, (forest, fit_boosting(features, chosen, recipe.seed)), features, chosen
 
 
 def _importance(forest: Forest, names: Sequence[str]) -> dict[str, float]:

@@ -8,25 +8,19 @@ from numpy.typing import NDArray
 from assets.models.failure.learners import Targets
 
 MOST_ROWS: Final = 40_000
-Floats = NDArray[np.float64]
 
 
-def thinned(targets: Targets, seed: int) -> tuple[NDArray[np.int64], Floats]:
-    """Positions of at most MOST_ROWS rows, and the weight of each.
+def thinned(targets: Targets, seed: int) -> NDArray[np.int64]:
+    """Positions of at most MOST_ROWS rows, ascending: half of the room for hours before failures, half for the others, drawn by chance.
 
-    Rows of machines that were nearing their end are kept up to half of the room, the others are drawn; each stands for those that were left
-    out, so that chances stay what they are.
+    Failures are then more frequent than they are; the calibration, which sees every hour, sets the chances right.
     """
-    offered = np.arange(len(targets.left))
-    if len(offered) <= MOST_ROWS:
-        return offered, np.ones(len(offered))
-    near = targets.left < 1.0
+    total = len(targets.left)
+    if total <= MOST_ROWS:
+        return np.arange(total)
+    leads = (np.nan_to_num(targets.within, nan=0.0) > 0).any(axis=1)
     rng = np.random.default_rng(seed)
-    chosen, weights = [], []
-    for group, room in ((offered[near], MOST_ROWS // 2), (offered[~near], MOST_ROWS // 2)):
-        room_here = min(len(group), max(room, MOST_ROWS - (len(offered) - len(group))))
-        chosen.append(rng.choice(group, room_here, replace=False))
-        weights.append(np.full(room_here, len(group) / max(1, room_here)))
-    positions, weight = np.concatenate(chosen), np.concatenate(weights)
-    order = np.argsort(positions)
-    return positions[order], weight[order]
+    groups = [np.flatnonzero(leads), np.flatnonzero(~leads)]
+    room = [min(len(groups[at]), max(MOST_ROWS // 2, MOST_ROWS - len(groups[1 - at]))) for at in (0, 1)]
+    chosen = [rng.choice(group, size, replace=False) for group, size in zip(groups, room, strict=True)]
+    return np.sort(np.concatenate(chosen)).astype(np.int64)

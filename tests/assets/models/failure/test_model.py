@@ -13,7 +13,7 @@ from assets.models.failure.reasons import reasons_of, sentence
 from bench.failure_training import plant
 
 COLUMNS = Columns(("parameter_0", "parameter_1", "vibration"), ("load",), ("age_h",))
-RECIPE = Recipe((24.0, 168.0), 400.0)
+RECIPE = Recipe((24.0, 168.0), 300.0)
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +26,12 @@ def small() -> None:
 
 @pytest.fixture(scope="module")
 def model(small: None) -> FailureModel:
-    return learn(plant(machines=8, lives=1, hours=450), COLUMNS, RECIPE)
+    return learn(plant(machines=6, lives=1, hours=350), COLUMNS, RECIPE)
 
 
 @pytest.fixture(scope="module")
 def unseen() -> pl.DataFrame:
-    return plant(machines=4, lives=1, hours=450, seed=9)
+    return plant(machines=3, lives=1, hours=350, seed=9)
 
 
 def test_unseen_machines_are_judged(model: FailureModel, unseen: pl.DataFrame) -> None:
@@ -39,16 +39,16 @@ def test_unseen_machines_are_judged(model: FailureModel, unseen: pl.DataFrame) -
     remaining = unseen["remaining_h"].to_numpy()
     assert judging.pr_auc(remaining <= 24, said.within[24.0]) > 0.75
     assert judging.calibration_error(remaining <= 24, said.within[24.0]) < 0.05
-    assert judging.rmse(np.minimum(remaining, 400), said.left_h) < 80
-    assert judging.coverage(np.minimum(remaining, 400), said.low_h, said.high_h) > 0.6
+    assert judging.rmse(np.minimum(remaining, 300), said.left_h) < 80
+    assert judging.coverage(np.minimum(remaining, 300), said.low_h, said.high_h) > 0.6
     assert ((said.low_h <= said.left_h) & (said.left_h <= said.high_h)).all()
 
 
 def test_what_comes_later_changes_no_answer(model: FailureModel, unseen: pl.DataFrame) -> None:
     one = unseen.filter(pl.col("device_id") == 2)
-    whole, part = model.answer(one), model.answer(one.head(300))
-    np.testing.assert_allclose(part.left_h, whole.left_h[:300])
-    np.testing.assert_allclose(part.within[168.0], whole.within[168.0][:300])
+    whole, part = model.answer(one), model.answer(one.head(200))
+    np.testing.assert_allclose(part.left_h, whole.left_h[:200])
+    np.testing.assert_allclose(part.within[168.0], whole.within[168.0][:200])
 
 
 def test_quality_is_measured_on_unseen_machines(model: FailureModel) -> None:
@@ -67,7 +67,7 @@ def test_the_reason_is_what_wears(model: FailureModel, unseen: pl.DataFrame) -> 
     told = sentence(worn[0], "Vibration", "mm/s")
     assert "higher than usual" in told
     assert "above its first day" in told
-    assert reasons_of(model, one, features, 100, 168.0) == []
+    assert reasons_of(model, one, features, 30, 168.0) == []
 
 
 def test_without_a_failure_nothing_can_be_learned() -> None:
