@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.origin import address_of, know_who
 from warehouse.access import api_keys
 from warehouse.access.audit import Actor
-from warehouse.access.keys import signing_key
+from warehouse.access.keys import accepted_keys
 from warehouse.access.sessions import Identity, check_session, check_session_id
 from warehouse.access.tokens import TokenRefusedError, read_access_token
 from warehouse.installation import Installation
@@ -134,7 +134,7 @@ def _by_token(inst: Installation, token: str) -> Identity | None:
     if token.startswith(api_keys.START):
         return api_keys.check_key(inst.db, inst.clock, token)
     try:
-        claims = read_access_token(token, signing_key(inst.settings))
+        claims = read_access_token(token, *accepted_keys(inst.settings))
     except TokenRefusedError:
         return None
     return check_session_id(inst.db, inst.settings, inst.clock, claims.session_id)

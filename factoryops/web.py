@@ -25,6 +25,7 @@ from factoryops.oidc_pages import OidcPages
 from factoryops.page_shell import PageShell
 from factoryops.sign_in_page import SignInPage
 from warehouse.access.limits import RateLimit
+from warehouse.access.second_factor import reseal
 from warehouse.installation import Installation
 from warehouse.settings import Settings
 
@@ -58,6 +59,8 @@ def create_app(installation: Installation) -> ASGIApp:
 def run(settings: Settings, stop_event: threading.Event | None = None) -> None:
     """Serves until `stop_event` is set or a signal arrives; ends the process with status 1 when the port is taken."""
     installation = Installation.open(settings)
+    if settings.jwt_secret_key_previous.get_secret_value():
+        log.info("second_factors_sealed_again", count=reseal(installation.db, settings))
     config = uvicorn.Config(
         create_app(installation),
         host=settings.web_host,

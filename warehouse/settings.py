@@ -96,6 +96,8 @@ class Settings(BaseSettings):
 
     jwt_secret_key: SecretStr = SecretStr("")
     """Key that signs session and API tokens, at least 32 random characters. Required in production; otherwise generated once."""
+    jwt_secret_key_previous: SecretStr = SecretStr("")
+    """The key before, while JWT_SECRET_KEY is being replaced: what it signed stays good until this is emptied again."""
     jwt_expiry_hours: float = Field(default=24, gt=0, le=24 * 30)
     """Lifetime of a sign-in, in hours; programs may refresh theirs before that."""
     session_lifetime_hours: float = Field(default=24 * 7, gt=0, le=24 * 365)

@@ -20,9 +20,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from sqlalchemy import select
 
-from warehouse.access.keys import signing_key
+from warehouse.access.keys import accepted_keys, signing_key
 from warehouse.access.sessions import OpenedSession, open_session
 from warehouse.access.sign_in import SignInRefusedError
+from warehouse.access.tokens import read_signed
 from warehouse.clock import Clock
 from warehouse.db import Database
 from warehouse.errors import RetryableError
@@ -88,10 +89,10 @@ def finish(
 
 def _remembered(settings: Settings, memory: str) -> dict[str, Any] | None:
     try:
-        kept = jwt.decode(memory, signing_key(settings), algorithms=["HS256"], options={"require": ["exp"]})
+        kept = read_signed(memory, accepted_keys(settings), ["exp"])
     except jwt.InvalidTokenError:
         return None
-    return dict(kept) if kept.get("for") == _PURPOSE else None
+    return kept if kept.get("for") == _PURPOSE else None
 
 
 def _verified_email(settings: Settings, code: str, verifier: str, nonce: str) -> str:

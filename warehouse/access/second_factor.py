@@ -6,14 +6,14 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from warehouse.access import audit, totp
-from warehouse.access.keys import signing_key
+from warehouse.access.keys import accepted_keys
 from warehouse.access.one_time import digest
 from warehouse.access.sessions import Identity
 from warehouse.access.wrong_passwords import check_again, count_wrong
@@ -23,7 +23,7 @@ from warehouse.errors import InvalidInputError, NotFoundError
 from warehouse.models.access import RecoveryCode, SecondFactor
 from warehouse.models.people import User
 from warehouse.settings import Settings
-from warehouse.tenancy import tenant_session
+from warehouse.tenancy import system_session, tenant_session
 
 RECOVERY_CODES: Final = 10
 _SIGNS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -177,7 +177,21 @@ def _unseal(settings: Settings, sealed: str) -> str:
     return _box(settings).decrypt(sealed.encode()).decode()
 
 
-def _box(settings: Settings) -> Fernet:
-    """Encrypts with a key derived from JWT_SECRET_KEY, which no database holds."""
-    derived = HKDF(hashes.SHA256(), 32, salt=None, info=b"factoryops second factor").derive(signing_key(settings).encode())
+def reseal(db: Database, settings: Settings) -> int:
+    """Seals every secret with the present JWT_SECRET_KEY, so that the one before can be forgotten; how many. Safe to repeat."""
+    box = _box(settings)
+    with system_session(db, "seal second factors with the present key", write=True) as session:
+        rows = session.scalars(select(SecondFactor).where(SecondFactor.sealed_secret != "").with_for_update()).all()
+        for row in rows:
+            row.sealed_secret = box.rotate(row.sealed_secret.encode()).decode()
+    return len(rows)
+
+
+def _box(settings: Settings) -> MultiFernet:
+    """Seals with a key derived from JWT_SECRET_KEY, which no database holds; opens what the key before it sealed as well."""
+    return MultiFernet([_fernet(key) for key in accepted_keys(settings)])
+
+
+def _fernet(key: str) -> Fernet:
+    derived = HKDF(hashes.SHA256(), 32, salt=None, info=b"factoryops second factor").derive(key.encode())
     return Fernet(base64.urlsafe_b64encode(derived))

@@ -1,7 +1,10 @@
 """Signed access tokens of the REST API. The signature only carries the session's id; the session's row decides."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import jwt
 
@@ -38,10 +41,18 @@ def make_access_token(identity: Identity, key: str, issued_at: datetime) -> str:
     return jwt.encode(claims, key, algorithm=ALGORITHM)
 
 
-def read_access_token(token: str, key: str) -> TokenClaims:
-    """The claims of a token whose signature and lifetime are right. Raises TokenRefusedError."""
+def read_access_token(token: str, *keys: str) -> TokenClaims:
+    """The claims of a token that one of the keys signed and whose lifetime is right. Raises TokenRefusedError."""
     try:
-        claims = jwt.decode(token, key, algorithms=[ALGORITHM], options={"require": ["exp", "iat", "sub", "sid"]})
+        claims = read_signed(token, keys, ["exp", "iat", "sub", "sid"])
         return TokenClaims(str(claims["sid"]), int(claims["sub"]), int(claims["factory_id"]))
     except (jwt.InvalidTokenError, KeyError, ValueError) as refused:
         raise TokenRefusedError("The access token is not valid or has expired; sign in again.") from refused
+
+
+def read_signed(token: str, keys: Sequence[str], required: list[str]) -> dict[str, Any]:
+    """The claims of a token that one of the keys signed. Raises jwt.InvalidTokenError, that of the last key."""
+    for key in keys[:-1]:
+        with suppress(jwt.InvalidSignatureError):
+            return dict(jwt.decode(token, key, algorithms=[ALGORITHM], options={"require": required}))
+    return dict(jwt.decode(token, keys[-1], algorithms=[ALGORITHM], options={"require": required}))

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from tests.fixtures.people import PASSWORD, Person, add_person
@@ -171,3 +172,14 @@ def test_the_app_is_told_whose_codes_they_are(phone: Phone) -> None:
         link
         == "otpauth://totp/FactoryOps%20Plant%20North%3Achief%40north.example?secret=ABC&issuer=FactoryOps%20Plant%20North&digits=6&period=30"
     )
+
+
+def test_a_new_key_of_the_installation_leaves_every_phone_valid(phone: Phone) -> None:
+    before = phone.settings.jwt_secret_key
+    both = {"jwt_secret_key": SecretStr("n" * 40), "jwt_secret_key_previous": before}
+    phone.settings = phone.settings.model_copy(update=both)
+    phone.finish(phone.ticket(), phone.code())
+    assert second_factor.reseal(phone.db, phone.settings) == 1
+    phone.settings = phone.settings.model_copy(update={"jwt_secret_key_previous": SecretStr("")})
+    phone.clock.advance(timedelta(seconds=60))
+    phone.finish(phone.ticket(), phone.code())

@@ -191,6 +191,16 @@ def test_an_access_token_leads_to_its_session(door: Door) -> None:
     assert check_session_id(door.db, door.settings, door.clock, claims.session_id) == identity
 
 
+def test_while_a_key_is_replaced_tokens_of_both_are_good(door: Door) -> None:
+    in_real_time(door)
+    identity = door.enter().identity
+    for key in (KEY, "o" * 40):
+        token = make_access_token(identity, key, door.clock.now())
+        assert read_access_token(token, KEY, "o" * 40).session_id == identity.session_id
+    with pytest.raises(TokenRefusedError):
+        read_access_token(make_access_token(identity, "z" * 40, door.clock.now()), KEY, "o" * 40)
+
+
 @pytest.mark.parametrize("spoil", ["other key", "changed", "none", "expired"])
 def test_a_spoiled_access_token_is_refused(door: Door, spoil: str) -> None:
     if spoil != "expired":
