@@ -126,7 +126,7 @@ def _energy_card(found: EnergyAhead | None, local: Local) -> str:
     if found.cost is not None:
         lines += f"<span>Cost<b>{fmt.num(found.cost)} {escape(found.currency)}</b></span>"
     made = ui.moment(found.made_at, local) if found.made_at else ""
-    return _card(f"Energy, next {fmt.num(days, 2)} days", "energy", f"{fmt.num(total)}<u>kWh</u>", lines, f"Made {made}")
+    return _card(f"Energy, next {days:.2g} days", "energy", f"{fmt.num(total)}<u>kWh</u>", lines, f"Made {made}")
 
 
 def lanes(found: pl.DataFrame, keys: Mapping[int, str], start: datetime, end: datetime, local: Local) -> str:
@@ -233,7 +233,7 @@ def _hours(hours: float) -> str:
 
 def span_of(hours: float) -> str:
     """A horizon: `24 h`, `7 days`."""
-    return f"{fmt.num(hours)} h" if hours < 72 else f"{fmt.num(hours / 24)} days"
+    return f"{hours:g} h" if hours < 72 else f"{hours / 24:g} days"
 
 
 def quality(found: Mapping[str, Any], device_id: int | None) -> str:
@@ -268,7 +268,7 @@ def job_line(job: AnalyticsJob, local: Local) -> str:
     }
     days = (job.date_range_end - job.date_range_start) / timedelta(days=1)
     took = f" in {fmt.span((job.completed_at - job.started_at).total_seconds())}" if job.completed_at and job.started_at else ""
-    about = f"{fmt.plural(len(job.device_ids), 'machine')} · {fmt.num(days)} days · {ui.moment(job.created_at, local)}"
+    about = f"{fmt.plural(len(job.device_ids), 'machine')} · {days:.3g} days · {ui.moment(job.created_at, local)}"
     by = " · by schedule" if job.schedule_id else ""
     state = f"{words[job.status]}{took if job.status == 'complete' else ''}"
     said = f'<span class="said">{escape(job.headline or "")}</span>' if job.status == "complete" else ""

@@ -31,6 +31,8 @@ class Pages:
         """That page as the plant's person; None: as nobody."""
         cookies = {COOKIE: self.plants.token(plant)} if plant else {}
         self._patch.setattr(ContextProxy, "cookies", cookies)
+        # Without a browser Streamlit would make one up that the audit trail cannot write down.
+        self._patch.setattr(ContextProxy, "ip_address", "127.0.0.1")
         app = AppTest.from_file(str(SCRIPT), default_timeout=60)
         for name, value in query.items():
             app.query_params[name] = value
