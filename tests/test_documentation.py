@@ -11,6 +11,7 @@ from tests.helpers import REPOSITORY
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 MAKE_TARGET = re.compile(r"`make ([a-z-]+)[^`]*`|^make ([a-z-]+)", re.MULTILINE)
+NAMED_FILE = re.compile(r"`((?:api|assets|dashboards|docs|factoryops|ingest|notebooks|pipelines|rules|scripts|tests|warehouse)/[\w./-]+)`")
 PAGES = [path for path in house.tracked_files() if path.suffix == ".md"]
 
 
@@ -63,3 +64,10 @@ def test_every_make_target_says_what_it_does() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     explained = set(re.findall(r"^([a-z][a-z-]*):.*## \S", makefile, re.MULTILINE))
     assert make_targets() - explained == set()
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.parent.name == "contributing"], ids=lambda page: page.relative_to(REPOSITORY).as_posix()
+)
+def test_every_file_that_a_page_for_contributors_names_exists(page: Path) -> None:
+    assert [name for name in NAMED_FILE.findall(page.read_text(encoding="utf-8")) if not (REPOSITORY / name).exists()] == []
