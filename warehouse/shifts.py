@@ -120,8 +120,8 @@ def set_shifts(db: Database, clock: Clock, actor: audit.Actor, shifts: Sequence[
         _refuse_to_orphan(session, {shift.name for shift in after}, clock.now())
         if after != before:
             factory.shifts, factory.updated_at = None if wanted is None else shifts_json(wanted), clock.now()
-            facts = {"before": {"shifts": shifts_json(before)}, "after": {"shifts": shifts_json(after)}}
-            audit.append(session, "factory.change", f"factory:{actor.factory_id}", factory.updated_at, actor, **facts)
+            old, new = {"shifts": shifts_json(before)}, {"shifts": shifts_json(after)}
+            audit.append(session, "factory.change", f"factory:{actor.factory_id}", factory.updated_at, actor, before=old, after=new)
     return after
 
 
