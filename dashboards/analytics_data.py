@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -76,7 +76,6 @@ class Model:
     data_end: datetime
     metrics: Mapping[str, float]
     is_current: bool
-    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def jobs(factory_id: int) -> tuple[list[AnalyticsJob], int]:
@@ -210,7 +209,7 @@ def models(factory_id: int) -> list[Model]:
         cards = registry.cards()
         current = {name: card.version for name in {card.name for card in cards} if (card := registry.current(name)) is not None}
         return [
-            Model(c.name, c.version, c.made_at, c.data_end, c.metrics, current.get(c.name) == c.version, c.parameters)
+            Model(c.name, c.version, c.made_at, c.data_end, c.metrics, current.get(c.name) == c.version)
             for c in sorted(cards, key=lambda card: card.made_at, reverse=True)
         ]
 

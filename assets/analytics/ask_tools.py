@@ -78,7 +78,7 @@ class Anomalies(_Asked):
 
 
 class FailureRisk(_Asked):
-    """How probable a failure is, by machine and horizon, the most probable first."""
+    """How probable a failure is, by machine and horizon, the most probable first; of one machine also how that went."""
 
     machine: Machine = None
 
@@ -235,14 +235,20 @@ class Tools:
 
     def failure_risk(self, asked: FailureRisk) -> Iterator[tuple[Row, Link]]:
         """See FailureRisk."""
-        keys, since = self._keys(), self._now - timedelta(days=8)
-        found = analytics.latest_risks(self.installation.lake, self.factory_id, since, self._ids(asked.machine))
+        lake, keys, now = self.installation.lake, self._keys(), self._now
+        found = analytics.latest_risks(lake, self.factory_id, now - timedelta(days=8), self._ids(asked.machine))
         for r in found.head(MOST_ROWS).iter_rows(named=True):
             key = keys.get(r["device_id"], "")
             row = {"machine": key, "within_hours": r["horizon_h"], "probability_percent": _percent(r["probability"])}
             life = {name: r[name] for name in ("remaining_life_h", "remaining_life_low_h", "remaining_life_high_h")}
             why = "; ".join(analytics.reason_sentences(r["reasons"])) or None
             yield row | life | {"said_at": self._clock.at(r["ts"]), "reasons": why}, machine_link(key)
+        if asked.machine is not None and found.height:
+            device_id, horizon = int(found["device_id"][0]), float(found["horizon_h"][-1])
+            before = analytics.risk_history(lake, self.factory_id, device_id, horizon, now - timedelta(days=14), now)
+            for r in before.tail(MOST_ROWS // 2).iter_rows(named=True):
+                row = {"machine": asked.machine, "within_hours": horizon, "probability_percent": _percent(r["probability"])}
+                yield row | {"said_at": self._clock.at(r["ts"])}, machine_link(asked.machine)
 
     def energy(self, asked: Energy) -> Iterator[tuple[Row, Link]]:
         """See Energy."""

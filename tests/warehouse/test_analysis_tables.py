@@ -106,7 +106,6 @@ def test_the_newest_forecast_counts_that_of_a_machine_apart_from_the_factory(lak
     assert analytics.latest_forecast(lake, 1, BEGIN + DAY)["kwh"].to_list() == [2.0, 2.0]
     assert analytics.latest_forecast(lake, 1, BEGIN + DAY, 7)["kwh"].to_list() == [0.5]
     assert analytics.latest_forecast(lake, 1, BEGIN + 60 * DAY).is_empty()
-    assert analytics.forecast_of_job(lake, 1, "old")["device_id"].to_list() == [None, None, None, 7]
 
 
 def test_marks_of_a_chart_are_its_anomalies_by_time_and_the_energy_expected_in_it(lake: Lake) -> None:

@@ -83,14 +83,6 @@ def latest_forecast(lake: Lake, factory_id: int, now: datetime, device_id: int |
     return _typed(found, "energy_forecasts")
 
 
-def forecast_of_job(lake: Lake, factory_id: int, job_id: str) -> pl.DataFrame:
-    """All rows of one forecast job, the factory's first: `schema_of("energy_forecasts")` without the factory. Raises LakeBusyError."""
-    found = lake.reader(factory_id).query(
-        "SELECT * FROM energy_forecasts WHERE job_id = $job ORDER BY device_id NULLS FIRST, ts", {"job": job_id}
-    )
-    return _typed(found, "energy_forecasts")
-
-
 @dataclass(frozen=True)
 class AnomalyMark:
     """A span to shade in the chart of a machine."""
