@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from factoryops import dagster_home, ports, up
-from warehouse.db import is_at_head
+from warehouse.db import is_at_head, rights_past_the_walls
 from warehouse.errors import FactoryOpsError, SettingsError
 from warehouse.installation import Installation
 from warehouse.logs import configure_logs
@@ -63,7 +63,7 @@ def examine(home: Path | None) -> list[Finding]:
         return found
     installation = Installation.open(settings)
     try:
-        checks: list[Callable[[Installation], Finding]] = [check_database, check_lake, check_clock]
+        checks: list[Callable[[Installation], Finding]] = [check_database, check_role, check_lake, check_clock]
         found += [check(installation) for check in checks]
     finally:
         installation.close()
@@ -95,6 +95,22 @@ def check_database(installation: Installation) -> Finding:
             "database", WRONG, f"{kind}, but its schema is not the newest", "start `factoryops up` or `factoryops init`: both migrate"
         )
     return Finding("database", OK, f"{kind}, schema is the newest")
+
+
+def check_role(installation: Installation) -> Finding:
+    """Does PostgreSQL's row-level security bind our role, so that factories stay apart even where a statement forgets to?"""
+    if installation.db.is_sqlite:
+        return Finding("database role", OK, "SQLite has none; factories are kept apart by the program")
+    try:
+        free = rights_past_the_walls(installation.db)
+    except DBAPIError:
+        return Finding("database role", OK, "not known while the database is away")
+    if free:
+        return Finding(
+            "database role", WARNING, f"it has {' and '.join(free)}, so row-level security does not keep factories apart",
+            "ALTER ROLE ... NOSUPERUSER NOBYPASSRLS, or let DATABASE_URL name another role that owns the tables",
+        )  # fmt: skip
+    return Finding("database role", OK, "bound by row-level security")
 
 
 def check_lake(installation: Installation) -> Finding:
@@ -156,7 +172,7 @@ def check_dagster(settings: Settings) -> Finding:
     file = settings.home / "dagster" / dagster_home.INSTANCE_FILE
     if not file.exists():
         return Finding("dagster", OK, "not started yet")
-    if file.read_text() != dagster_home.INSTANCE_YAML:
+    if file.read_text() != dagster_home.instance_yaml(settings.dagster_database_url):
         return Finding(
             "dagster", WARNING, f"{file} is of another version, or was changed", "start `factoryops up` again: it writes the file anew"
         )

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import DateTime, Engine, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import DateTime, Engine, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -79,6 +79,18 @@ def is_at_head(db: Database) -> bool:
     with db.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_heads()
     return set(current) == set(ScriptDirectory.from_config(alembic_config(db.url)).get_heads())
+
+
+def rights_past_the_walls(db: Database) -> list[str]:
+    """Rights that free our database role from row-level security: `SUPERUSER`, `BYPASSRLS`; none on SQLite, which has no roles.
+
+    Raises what the driver raises when the database is away.
+    """
+    if db.is_sqlite:
+        return []
+    with db.engine.connect() as connection:
+        found = connection.execute(text("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")).one()
+    return [name for name, has in zip(("SUPERUSER", "BYPASSRLS"), found, strict=True) if has]
 
 
 def alembic_config(url: str) -> Config:
