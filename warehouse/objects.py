@@ -103,6 +103,8 @@ def _s3_options(settings: Settings) -> dict[str, Any]:
         "key": settings.s3_access_key_id or None,
         "secret": settings.s3_secret_access_key.get_secret_value() or None,
         "client_kwargs": {"region_name": settings.s3_region},
+        # Left to itself botocore signs addresses by version 2, which newer regions of Amazon refuse.
+        "config_kwargs": {"signature_version": "s3v4"},
         # Others write too: a listing that was remembered would be old.
         "use_listings_cache": False,
     }

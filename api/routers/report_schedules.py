@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from api.dependencies import Inst, Reporter, Who
+from api.dependencies import Inst, PageOf, Reporter, Who
+from api.schemas.common import Page
 from api.schemas.reports import ScheduleOut, ScheduleSwitch
 from assets.reporting import schedules
 from assets.reporting.parameters import ScheduleOrder
@@ -15,9 +16,11 @@ ScheduleId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("", operation_id="listReportSchedules")
-def list_schedules(who: Who, inst: Inst) -> list[ScheduleOut]:
-    """All schedules of the factory."""
-    return [_out(row) for row in schedules.schedules(inst, who.factory_id)]
+def list_schedules(who: Who, inst: Inst, paging: PageOf) -> Page[ScheduleOut]:
+    """The factory's schedules, oldest first."""
+    found = schedules.schedules(inst, who.factory_id)
+    shown = found[paging.offset : paging.offset + paging.per_page]
+    return Page(data=[_out(row) for row in shown], total=len(found), page=paging.page, per_page=paging.per_page)
 
 
 @router.post("", operation_id="createReportSchedule", status_code=201)

@@ -1,4 +1,4 @@
-"""The examples of docs/api.md run as they stand there, against a real server."""
+"""The examples of docs/api.md and the notebook of the API run as they stand there, against a real server."""
 
 import re
 import subprocess
@@ -6,7 +6,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -16,10 +18,12 @@ from api.app import create_app
 from tests.fixtures.two_plants import TwoPlants
 from tests.helpers import REPOSITORY, wait_until
 from warehouse.clock import SystemClock
+from warehouse.models.alerting import Alert
 from warehouse.models.people import User
-from warehouse.tenancy import system_session
+from warehouse.tenancy import system_session, tenant_session
 
 PAGE = REPOSITORY / "docs" / "api.md"
+NOTEBOOK = REPOSITORY / "notebooks" / "api" / "ask_the_api.ipynb"
 ADDRESS = "http://127.0.0.1:8080"
 pytestmark = pytest.mark.slow
 
@@ -65,3 +69,21 @@ def test_the_curl_example_runs(address: str, tmp_path: Path) -> None:
     assert '"per_page":2' in said
     assert "event: values" in said
     assert len((tmp_path / "power.csv").read_text(encoding="utf-8").splitlines()) == 61
+
+
+def test_the_notebook_asks_a_real_server(address: str, two_plants: TwoPlants) -> None:
+    cells = [cell for cell in nbformat.read(NOTEBOOK, 4).cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+    assert not any("warehouse" in cell.source or "factoryops." in cell.source for cell in cells), "a client imports nothing of ours"
+    found: dict[str, Any] = {}
+    for cell in cells:
+        # In this process: a kernel would take seconds.
+        exec(compile(cell.source.replace(ADDRESS, address), NOTEBOOK.name, "exec"), found)  # noqa: S102
+    found["api"].close()
+    assert found["machines"]["device_key"].to_list() == ["NOR-01", "NOR-02", "NOR-03"]
+    assert found["readings"]["parameter"].unique().sort().to_list() == ["power", "vibration"]
+    assert found["power"]["value"].to_list() == [1000.0] * found["power"].height
+    assert found["seen"][0]["values"]
+    assert found["refused"].status_code == 422
+    with tenant_session(two_plants.installation.db, two_plants.north.person.factory_id) as session:
+        assert session.get_one(Alert, two_plants.north.alerts[0]).acknowledged_by == two_plants.north.person.user_id
