@@ -12,6 +12,7 @@ from warehouse.lake import Lake
 from warehouse.models.people import Factory
 from warehouse.queries.devices import DeviceRow, device_list
 from warehouse.queries.energy import METER_KIND, energy_kwh
+from warehouse.queries.energy_today import energy_today
 from warehouse.tenancy import tenant_session
 from warehouse.terms import SEVERITIES
 
@@ -56,11 +57,14 @@ def dashboard_summary(
     *,
     with_yesterday: bool = True,
 ) -> Summary:
-    """Counts, energy and health of a factory at `now`. Raises LakeBusyError while the lake is away. `devices` saves asking again."""
+    """Counts, energy and health of a factory at `now`. Raises LakeBusyError while the lake is away. `devices` saves asking again.
+
+    Today's energy may be some seconds old (`energy_today`); without yesterday's the lake is mostly not asked at all.
+    """
     rows = device_list(db, factory_id, now, offline_after) if devices is None else devices
     midnight = local_midnight(now, factory_of(db, factory_id).timezone)
     counted = {row.id for row in rows if row.kind != METER_KIND}
-    today = energy_kwh(lake, factory_id, midnight, now)
+    today = energy_today(lake, factory_id, midnight, now)
     yesterday = energy_kwh(lake, factory_id, midnight - timedelta(days=1), now - timedelta(days=1)) if with_yesterday else None
     alerts = {level: sum(row.alerts[level] for row in rows) for level in SEVERITIES}
     offline = sum(row.is_offline for row in rows)
