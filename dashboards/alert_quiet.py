@@ -65,13 +65,16 @@ def silence_line(row: Silence, names: alert_data.Names, local: Local) -> str:
 
 
 def window_words(row: Silence) -> str:
-    """` · Sun 22:00-06:00` of a silence with a schedule."""
+    """` · Sun 22:00-06:00` of a silence with a schedule; of several windows the first."""
     if row.schedule is None:
         return ""
-    start, end = row.schedule.get("start_time", row.schedule.get("start")), row.schedule.get("end_time", row.schedule.get("end"))
-    days = row.schedule.get("days")
-    named = " ".join(DAYS[day - 1] for day in days) if isinstance(days, list) else "daily"
-    return f" · {escape(f'{named} {start}-{end}')}"
+    parts = row.schedule.get("windows", [row.schedule])
+    first = parts[0]
+    start, end = first.get("start_time", first.get("start")), first.get("end_time", first.get("end"))
+    hours = f"shift {first['shift']}" if "shift" in first else f"{start}-{end}"
+    days = first.get("days")
+    named = " ".join(DAYS[day - 1] for day in days) if isinstance(days, list) and len(days) < len(DAYS) else "daily"
+    return f" · {escape(f'{named} {hours}')}{' and more' if len(parts) > 1 else ''}"
 
 
 def _messages(found: Sequence[Notification], local: Local) -> None:

@@ -8,12 +8,14 @@ from typing import Final
 from dashboards import icons, tokens
 
 STATIC: Final = Path(__file__).parent / "static"
+SHEETS: Final = ("app.css", "forms.css", "rules.css", "wall.css", "analytics.css")
+"""The frame and what pages show; lists, tables and forms of the pages on which things are set up; rules; the wall."""
 
 
 @cache
 def stylesheet() -> str:
-    """The whole stylesheet: tokens in both themes, one class a shape, and static/app.css."""
-    return tokens.css_variables() + icons.css() + (STATIC / "app.css").read_text(encoding="utf-8")
+    """The whole stylesheet: tokens in both themes, one class a shape, and the files of SHEETS."""
+    return tokens.css_variables() + icons.css() + "".join((STATIC / name).read_text(encoding="utf-8") for name in SHEETS)
 
 
 @cache
@@ -22,8 +24,12 @@ def head_and_foot() -> tuple[bytes, bytes]:
 
     The stylesheet comes last, because Streamlit adds its own rules to the head and the later of two equal ones counts.
     """
-    script = (STATIC / "session.js").read_text(encoding="utf-8")
-    head = '<link rel="icon" href="/assets/icon.png"><meta name="referrer" content="same-origin">'
+    script, theme = ((STATIC / name).read_text(encoding="utf-8") for name in ("session.js", "theme.js"))
+    # The theme's script must run before Streamlit's own, which is a module and therefore waits: it neither waits nor is a module.
+    head = (
+        '<link rel="icon" href="/assets/icon.png"><meta name="referrer" content="same-origin">'
+        f'<script src="/assets/theme.js?v={_digest(theme)}"></script>'
+    )
     foot = (
         f'<link rel="stylesheet" href="/assets/app.css?v={_digest(stylesheet())}">'
         f'<script src="/assets/session.js?v={_digest(script)}" defer></script>'

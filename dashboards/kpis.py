@@ -17,8 +17,9 @@ TONES = {"critical": "bad", "high": "warn", "stale": "gone"}
 
 
 def cards(live: Live, local: Local) -> str:
-    """All selected values as a grid."""
-    shown = sorted((v for v in live.values if v.is_kpi_selected), key=lambda v: v.parameter_key not in live.limits)
+    """All selected values as a grid: as people ordered them, else those with a limit first."""
+    selected = [v for v in live.values if v.is_kpi_selected]
+    shown = in_order(selected, live.order) if live.order else sorted(selected, key=lambda v: v.parameter_key not in live.limits)
     rows = -(-len(shown) // MOST_COLUMNS) or 1
     return (
         f'<div class="kpis" style="--columns:{-(-len(shown) // rows)}">'
@@ -28,6 +29,12 @@ def cards(live: Live, local: Local) -> str:
         )
         + "</div>"
     )
+
+
+def in_order(values: list[LiveValue], order: Sequence[str]) -> list[LiveValue]:
+    """As people chose; what came since stands behind, as it comes. Pure."""
+    place = {key: number for number, key in enumerate(order)}
+    return sorted(values, key=lambda v: place.get(v.parameter_key, len(place)))
 
 
 def card(v: LiveValue, usual: UsualRange | None, last_hour: Sequence[float | None], limits: Sequence[RuleLimit], local: Local) -> str:

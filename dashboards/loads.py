@@ -1,5 +1,6 @@
 """What pages show, asked once for all sessions of a factory. Each function says how old its answer may be."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -7,11 +8,11 @@ import polars as pl
 from dashboards.cache import Answer, ask, ask_lake
 from dashboards.resources import installation
 from warehouse.errors import RetryableError
-from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.alerts import AlertFilter, AlertRow, count_alerts, list_alerts
 from warehouse.queries.devices import DeviceRow, device_list
 from warehouse.queries.energy import power_by_device, typical_power_w
 from warehouse.queries.summary import Summary, dashboard_summary, local_midnight
+from warehouse.terms import SEVERITIES
 
 POWER_STEP = timedelta(minutes=10)
 TREND_POINTS = 48
@@ -66,10 +67,12 @@ def on_grid(frame: pl.DataFrame, column: str, start: datetime, step: timedelta, 
     return grid.to_frame().join(frame, on="bucket", how="left", maintain_order="left")[column].to_list()
 
 
-def trends(frame: pl.DataFrame, now: datetime) -> dict[int, list[float | None]]:
-    """The last 8 hours of power by machine, one value each 10 min, None where nothing was measured; pure."""
+def trends(frame: pl.DataFrame, now: datetime, only: Collection[int] | None = None) -> dict[int, list[float | None]]:
+    """The last 8 hours of power by machine, one value each 10 min, None where nothing was measured; of `only` these machines. Pure."""
     first = bucket_start(now, POWER_STEP) - POWER_STEP * (TREND_POINTS - 1)
     recent = frame.filter(pl.col("bucket") >= first)
+    if only is not None:
+        recent = recent.filter(pl.col("device_id").is_in(list(only)))
     return {int(str(key)): on_grid(rows, "power_w", first, POWER_STEP, TREND_POINTS) for (key,), rows in recent.group_by("device_id")}
 
 

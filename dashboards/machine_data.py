@@ -1,6 +1,5 @@
 """What the machine page shows, by how often it changes: live values each 2 s, history by its step, what is usual once in a while."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,12 +11,16 @@ from dashboards.limits import RuleLimit
 from dashboards.loads import bucket_start, on_grid
 from dashboards.resources import installation
 from warehouse.errors import RetryableError
+from warehouse.kpi_order import kpi_order
 from warehouse.models.devices import Device
 from warehouse.queries.alerts import AlertFilter, AlertRow, list_alerts
-from warehouse.queries.energy import POWER, energy_kwh
+from warehouse.queries.analytics import MachineMarks, latest_risks, machine_marks
+from warehouse.queries.energy import energy_kwh
+from warehouse.queries.faults import fault_spans
 from warehouse.queries.history import history, interval_for, with_gaps
 from warehouse.queries.live import LiveValue, find_device, live_values
 from warehouse.queries.ranges import UsualRange, usual_ranges
+from warehouse.queries.states import Availability, availability, state_timeline
 from warehouse.usual_intervals import intervals_of, stale_after_s
 
 SPANS = {"1 h": timedelta(hours=1), "12 h": timedelta(hours=12), "7 d": timedelta(days=7), "30 d": timedelta(days=30)}
@@ -33,6 +36,8 @@ class Live:
     usual: dict[str, UsualRange]
     last_hour: dict[str, list[float | None]]
     limits: dict[str, list[RuleLimit]]
+    order: list[str]
+    """Keys in the order that people chose; empty when nobody did."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,29 @@ class Past:
     is_stale: bool
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which history is wanted."""
+
+    keys: tuple[str, ...]
+    span: str = "12 h"
+    """One of SPANS, up to now."""
+    own: tuple[datetime, datetime] | None = None
+    """Goes before `span`: [start, end)."""
+    shift: timedelta = timedelta(0)
+    """Looks this much further back."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a machine did over a range: TIMELINE and its sums."""
+
+    start: datetime
+    end: datetime
+    states: pl.DataFrame
+    times: Availability
+
+
 def machine(factory_id: int, device_key: str) -> Device:
     """The machine of that key in this factory. Raises NotFoundError, also for machines of other factories."""
     return find_device(installation().db, factory_id, device_key=device_key)
@@ -59,7 +87,8 @@ def live(factory_id: int, device_id: int, now: datetime) -> Live:
     values = live_values(inst.db, factory_id, device_id, now, stale_after_s(interval_s, inst.settings.stale_after_seconds))
     keys = tuple(v.parameter_key for v in values if v.is_kpi_selected)
     found = ask(("limits", device_id), factory_id, 10, lambda: limits.device_limits(inst.db, factory_id, device_id)).value
-    return Live(values, usual(factory_id, device_id, now), last_hour(factory_id, device_id, keys, now), found)
+    order = ask(("kpi_order", device_id), factory_id, 10, lambda: kpi_order(inst.db, device_id)).value
+    return Live(values, usual(factory_id, device_id, now), last_hour(factory_id, device_id, keys, now), found, order)
 
 
 def usual(factory_id: int, device_id: int, now: datetime) -> dict[str, UsualRange]:
@@ -89,21 +118,72 @@ def last_hour(factory_id: int, device_id: int, keys: tuple[str, ...], now: datet
         return {}
 
 
-def past(factory_id: int, device_id: int, keys: Sequence[str], span: str, now: datetime) -> Past:
-    """History for the chart; at most one bucket old. Raises RetryableError when the lake is away and was never read."""
+def range_of(wanted: Wanted, now: datetime) -> tuple[datetime, datetime]:
+    """Beginning and end of the history that is wanted, before its `shift`; own dates end now at the latest. Pure."""
+    if wanted.own is None:
+        return now - SPANS[wanted.span], now
+    return wanted.own[0], max(min(wanted.own[1], now), wanted.own[0] + timedelta(minutes=1))
+
+
+def past(factory_id: int, device_id: int, wanted: Wanted, now: datetime) -> Past:
+    """History for the chart; at most one bucket old. Raises RetryableError when the lake is away and was never read.
+
+    With a `shift` the moments are those of the range itself, so that both can be drawn over each other.
+    """
     inst = installation()
-    step = interval_for(now - SPANS[span], now, MOST_POINTS)
-    wanted = tuple(sorted(keys))
+    step = interval_for(*range_of(wanted, now), MOST_POINTS)
 
     def load() -> tuple[pl.DataFrame, datetime, datetime]:
-        end = inst.clock.now()
-        start = end - SPANS[span]
-        return with_gaps(history(inst.lake, factory_id, [device_id], wanted, start, end, interval=step), step), start, end
+        start, end = range_of(wanted, inst.clock.now())
+        found = history(inst.lake, factory_id, [device_id], wanted.keys, start - wanted.shift, end - wanted.shift, interval=step)
+        return with_gaps(found.with_columns(pl.col("bucket") + wanted.shift), step), start, end
 
     lifetime_s = min(max(step.total_seconds(), 3), 60)
-    answer: Answer[tuple[pl.DataFrame, datetime, datetime]] = ask_lake(("past", device_id, wanted, span), factory_id, lifetime_s, load)
+    answer: Answer[tuple[pl.DataFrame, datetime, datetime]] = ask_lake(("past", device_id, wanted), factory_id, lifetime_s, load)
     frame, start, end = answer.value
     return Past(frame, start, end, step, answer.is_stale)
+
+
+def activity(factory_id: int, device_id: int, start: datetime, end: datetime, typical_w: float | None) -> Activity | None:
+    """What the machine did over the range; at most a minute old. None while the lake is away, or when nothing tells it."""
+    inst = installation()
+    minute = timedelta(minutes=1)
+    begin, until = bucket_start(start, minute), bucket_start(end, minute)
+
+    def load() -> Activity | None:
+        faults = fault_spans(inst.db, factory_id, begin, until).filter(pl.col("device_id") == device_id)
+        typical = {device_id: typical_w} if typical_w else {}
+        states = state_timeline(inst.lake, factory_id, [device_id], begin, until, typical_w=typical, faults=faults)
+        if states.filter(pl.col("state") != "nodata").is_empty():
+            return None
+        return Activity(begin, until, states, availability(states)[device_id])
+
+    try:
+        return ask_lake(("activity", device_id, begin, until), factory_id, 60, load).value
+    except RetryableError:
+        return None
+
+
+def marks(factory_id: int, device_id: int, start: datetime, end: datetime) -> MachineMarks | None:
+    """What analyses found in the range; at most a minute old. None while the lake is away."""
+    inst = installation()
+    minute = timedelta(minutes=1)
+    begin, until = bucket_start(start, minute), bucket_start(end, minute) + minute
+    key = ("marks", device_id, begin, until)
+    try:
+        return ask_lake(key, factory_id, 60, lambda: machine_marks(inst.lake, factory_id, device_id, begin, until)).value
+    except RetryableError:
+        return None
+
+
+def risks(factory_id: int, device_id: int, now: datetime) -> pl.DataFrame | None:
+    """The newest failure risk of the machine for each horizon, from the last two weeks; at most a minute old. None: the lake is away."""
+    inst = installation()
+    since = now - timedelta(days=14)
+    try:
+        return ask_lake(("risks", device_id), factory_id, 60, lambda: latest_risks(inst.lake, factory_id, since, [device_id])).value
+    except RetryableError:
+        return None
 
 
 def alerts_between(factory_id: int, device_id: int, start: datetime, end: datetime) -> list[AlertRow]:
@@ -124,35 +204,3 @@ def energy_today_kwh(factory_id: int, device_id: int, midnight: datetime) -> flo
     except RetryableError:
         return None
     return found.get(device_id)
-
-
-def states(frame: pl.DataFrame, typical_w: float, start: datetime, end: datetime, step: timedelta) -> list[tuple[str, float]]:
-    """What the machine did, from its power: (state, seconds) in order, without a break from `start` to `end`; pure.
-
-    Buckets without a reading are `offline`.
-    """
-    rows = frame.filter(pl.col("parameter") == POWER, pl.col("mean").is_not_null()).select("bucket", "mean").sort("bucket").iter_rows()
-    found: list[tuple[str, float]] = []
-
-    def add(name: str, seconds: float) -> None:
-        if seconds <= 0:
-            return
-        if found and found[-1][0] == name:
-            found[-1] = (name, found[-1][1] + seconds)
-        else:
-            found.append((name, seconds))
-
-    at = start
-    for bucket, watts in rows:
-        gap = (bucket - at).total_seconds()
-        if gap > step.total_seconds() * 3:
-            add("offline", gap)
-        elif gap > 0 and found:
-            add(found[-1][0], gap)
-        share = watts / typical_w
-        until = min(bucket + step, end)
-        add("off" if share < 0.03 else "idle" if share < 0.35 else "running", (until - max(bucket, at)).total_seconds())
-        at = max(at, until)
-    rest = (end - at).total_seconds()
-    add("offline" if rest > max(step.total_seconds() * 3, 120) or not found else found[-1][0], rest)
-    return found

@@ -10,9 +10,9 @@ import streamlit as st
 
 from dashboards import fmt, icons
 from dashboards.fmt import Local
-from warehouse.models.alerting import SEVERITIES
 from warehouse.queries.alerts import AlertRow
 from warehouse.queries.devices import DeviceRow
+from warehouse.terms import SEVERITIES
 
 STATE_WORDS = {"running": "Running", "idle": "Idle", "fault": "Fault", "off": "Off", "offline": "No data"}
 MACHINE_COLUMNS = ("Status", "Machine", "Health", "Power, 8 h", "Now", "Alerts", "Last seen")
@@ -21,6 +21,11 @@ MACHINE_COLUMNS = ("Status", "Machine", "Health", "Power, 8 h", "Now", "Alerts",
 def draw(*parts: str) -> None:
     """One HTML block on the page."""
     st.html("".join(parts))
+
+
+def escaped(text: str | None) -> str:
+    """Text as HTML; nothing for None."""
+    return escape(text or "")
 
 
 def icon(name: str, extra: str = "") -> str:

@@ -64,11 +64,13 @@ class SignInPage:
         ]
 
     async def show(self, request: Request) -> Response:
-        """The form; somebody who is signed in goes on at once."""
-        wanted = safe_next(request.query_params.get("next"))
-        if await self.sessions.check(token_of(request.scope), is_use=True) is not None:
+        """The form; somebody who is signed in goes on at once, unless they want to another `factory` of theirs."""
+        wanted, other = safe_next(request.query_params.get("next")), request.query_params.get("factory", "")
+        who = await self.sessions.check(token_of(request.scope), is_use=True)
+        if who is not None and not other:
             return RedirectResponse(wanted, 303, headers={"cache-control": "no-store"})
-        return await self._page(next_=wanted, chosen=request.cookies.get(LAST_FACTORY, ""))
+        chosen = other or request.cookies.get(LAST_FACTORY, "")
+        return await self._page(next_=wanted, chosen=chosen, email=who.email if who else "")
 
     async def enter(self, request: Request) -> Response:
         """Checks the password: 303 with the cookie, or the form again with 401."""
@@ -96,6 +98,7 @@ class SignInPage:
         except SignInRefusedError:
             log.info("sign_in_refused", factory=choice, address=address_of(request))
             return await self._page(next_=wanted, problem=REFUSED, status=401, chosen=choice, email=email)
+        await self._leave_before(request)
         return entered(request, opened, wanted, inst.settings.app_url)
 
     async def finish(self, request: Request) -> Response:
@@ -121,17 +124,22 @@ class SignInPage:
             return await self._too_often(wanted, "", "", paused.retry_after_s)
         except SignInRefusedError as refused:
             return code_page(ticket, wanted, problem=refused.message, status=401)
+        await self._leave_before(request)
         return entered(request, opened, wanted, inst.settings.app_url)
+
+    async def _leave_before(self, request: Request) -> None:
+        """Ends the session that this browser had until now: its cookie is replaced, and nobody could end it any more."""
+        inst, token = self.installation, token_of(request.scope)
+        if token:
+            await run_in_threadpool(revoke_session, inst.db, inst.clock, session_id_of(token), address=address_of(request))
+            self.sessions.forget(token)
 
     async def leave(self, request: Request) -> Response:
         """Ends the session here and in every tab, whoever asks for the page next."""
         inst = self.installation
         if not is_same_origin(request.headers, inst.settings.app_url):
             return PlainTextResponse("Sign out from FactoryOps itself.", 403)
-        token = token_of(request.scope)
-        if token:
-            await run_in_threadpool(revoke_session, inst.db, inst.clock, session_id_of(token), address=address_of(request))
-            self.sessions.forget(token)
+        await self._leave_before(request)
         answer = RedirectResponse(SIGN_IN, 303, headers={"cache-control": "no-store"})
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=is_tls(request, inst.settings.app_url))
         return answer

@@ -1,4 +1,4 @@
-// Three small things that Streamlit leaves to the page: links without a reload, leaving when the session ends, and a title.
+// What Streamlit leaves to the page: links without a reload, leaving when the session ends, and the choice of a theme.
 (function () {
   "use strict";
   // A link inside the app: Streamlit changes its page when the address changes by itself (popstate), without loading anew.
@@ -21,6 +21,15 @@
     form.action = "/session/logout";
     document.body.appendChild(form);
     form.submit();
+  }, true);
+
+  // Light, dark, or as the device says; theme.js tells Streamlit at the next load.
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest && event.target.closest("[data-theme-choice]");
+    if (!button) return;
+    event.preventDefault();
+    localStorage.setItem("factoryops-theme", button.getAttribute("data-theme-choice"));
+    location.reload();
   }, true);
 
   function leave() {
@@ -47,4 +56,34 @@
   }
   document.addEventListener("pointerdown", used, true);
   document.addEventListener("keydown", used, true);
+
+  // A new critical alert sounds for whoever wants it: the number of the newest one stands on the page and changes with it.
+  var heard = null, audio = null;
+  function tone(at, pitch) {
+    var wave = audio.createOscillator(), volume = audio.createGain();
+    wave.frequency.value = pitch;
+    volume.gain.setValueAtTime(0.25, audio.currentTime + at);
+    volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + at + 0.35);
+    wave.connect(volume).connect(audio.destination);
+    wave.start(audio.currentTime + at);
+    wave.stop(audio.currentTime + at + 0.4);
+  }
+  setInterval(function () {
+    var mark = document.querySelector("[data-alarm]"), newest = mark && mark.getAttribute("data-alarm");
+    if (!mark) return;
+    if (heard !== null && newest !== heard && newest !== "0") {
+      audio = audio || new (window.AudioContext || window.webkitAudioContext)();
+      audio.resume();
+      tone(0, 880); tone(0.45, 660); tone(0.9, 880);
+      document.documentElement.setAttribute("data-alarm-played", newest);
+    }
+    heard = newest;
+  }, 1000);
+
+  // The wall fills the screen: browsers allow that only for a click.
+  document.addEventListener("click", function (event) {
+    var link = event.target.closest && event.target.closest("a.to-wall");
+    var root = document.documentElement;
+    if (link && root.requestFullscreen) root.requestFullscreen().catch(function () { /* the wall works in a window too */ });
+  }, true);
 })();

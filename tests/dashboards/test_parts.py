@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from dashboards import axes, cache, charts, loads, machine_data, resources, ui
+from dashboards import axes, cache, charts, loads, resources, ui
 from dashboards.cache import Memory
 from dashboards.fmt import Local
 from dashboards.limits import limits_of
@@ -24,27 +24,6 @@ def powers(*watts: float | None) -> pl.DataFrame:
     """One bucket of power a minute; None: no row."""
     rows = [("power", START + MINUTE * i, w) for i, w in enumerate(watts) if w is not None]
     return pl.DataFrame(rows, schema={"parameter": pl.String, "bucket": pl.Datetime("us", "UTC"), "mean": pl.Float64}, orient="row")
-
-
-def states(*watts: float | None, minutes: int | None = None) -> list[tuple[str, float]]:
-    end = START + MINUTE * (minutes or len(watts))
-    return [(name, seconds / 60) for name, seconds in machine_data.states(powers(*watts), 1000, START, end, MINUTE)]
-
-
-def test_states_follow_power_against_what_is_drawn_while_working() -> None:
-    assert states(900, 800, 200, 10, 1000) == [("running", 2), ("idle", 1), ("off", 1), ("running", 1)]
-
-
-def test_a_long_gap_is_no_data_a_short_one_is_not() -> None:
-    assert states(900, None, 900) == [("running", 3)]
-    assert states(900, None, None, None, None, None, 900) == [("running", 1), ("offline", 5), ("running", 1)]
-
-
-def test_states_always_fill_the_whole_range() -> None:
-    assert states(minutes=10) == [("offline", 10)]
-    assert states(900, minutes=2) == [("running", 2)]
-    assert states(900, minutes=30) == [("running", 1), ("offline", 29)]
-    assert sum(m for _, m in states(None, None, None, None, None, 900, 100, minutes=60)) == 60
 
 
 @pytest.mark.parametrize(

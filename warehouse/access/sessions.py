@@ -105,7 +105,7 @@ def check_session_id(db: Database, settings: Settings, clock: Clock, session_id:
             .join(Factory, UserSession.factory_id == Factory.id)
             .where(UserSession.id == session_id)
         ).one_or_none()
-    if found is None or not _is_alive(found[0], found[1], now, settings):
+    if found is None or not is_alive(found[0], found[1], now, settings):
         return None
     row, user, factory = found
     if is_use and now - row.last_used_at >= _USE_NOTED_EVERY:
@@ -143,7 +143,7 @@ def sessions_of(db: Database, settings: Settings, clock: Clock, who: Identity) -
     with tenant_session(db, who.factory_id) as session:
         user = session.get_one(User, who.user_id)
         rows = session.scalars(select(UserSession).where(UserSession.user_id == who.user_id).order_by(UserSession.created_at.desc())).all()
-    return [row for row in rows if _is_alive(row, user, now, settings)]
+    return [row for row in rows if is_alive(row, user, now, settings)]
 
 
 def end_own_session(db: Database, clock: Clock, who: Identity, session_id: str) -> None:
@@ -154,7 +154,8 @@ def end_own_session(db: Database, clock: Clock, who: Identity, session_id: str) 
         raise NotFoundError("there is no such sign-in of yours", noun="session", key=session_id)
 
 
-def _is_alive(row: UserSession, user: User, now: datetime, settings: Settings) -> bool:
+def is_alive(row: UserSession, user: User, now: datetime, settings: Settings) -> bool:
+    """Whether a sign-in still opens something: not ended, not too old, not unused for too long, of an active person; pure."""
     idle_since = now - timedelta(hours=settings.session_idle_timeout_hours)
     return row.revoked_at is None and user.is_active and now < row.expires_at and row.last_used_at > idle_since
 

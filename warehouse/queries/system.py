@@ -1,7 +1,7 @@
 """How the installation itself is doing: what waits where, and for how long. Across factories, in numbers only."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
@@ -86,3 +86,22 @@ def loader_backlog(db: Database, lake: Lake, shard: str, now: datetime) -> Backl
 
 def _age_s(moment: datetime | None, now: datetime) -> float | None:
     return None if moment is None else max(0.0, (now - moment).total_seconds())
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What came in lately, of all factories."""
+
+    messages_a_second: float
+    readings_a_second: float
+
+
+def landed_lately(db: Database, now: datetime, span: timedelta = timedelta(minutes=1)) -> Landed:
+    """The rate over the last `span`."""
+    wanted = select(func.sum(LandingBatch.message_count), func.sum(LandingBatch.row_count)).where(
+        LandingBatch.landed_at > now - span, LandingBatch.landed_at <= now
+    )
+    with system_session(db, "rate of ingest") as session:
+        messages, readings = session.execute(wanted).one()
+    seconds = span.total_seconds()
+    return Landed((messages or 0) / seconds, (readings or 0) / seconds)
