@@ -56,8 +56,8 @@ def run(progress: Callable[[str], None]) -> dict[str, Any]:
             {"figure": "hours_of_30_days_raw_p95_ms", "limit": "< 100"},
             {"figure": "bytes_a_reading", "limit": "<= 3"},
         ],
-        "notes": f"{DEVICES} devices x {len(PARAMETERS)} parameters at {STEP_S} s, {DAYS} days; duckdb_file_* and postgresql_* are the same "
-        "readings in plain SQL, sorted there, with an index over device, parameter and time here. 100 devices would take 54 GB in "
+        "notes": f"{DEVICES} devices x {len(PARAMETERS)} parameters at {STEP_S} s, {DAYS} days; duckdb_file_* and postgresql_* are the "
+        "same readings in plain SQL, sorted there, with an index over device, parameter and time here. 100 devices would take 54 GB in "
         "PostgreSQL.",
     }
 
