@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -53,7 +54,12 @@ def make_analysis(context: dg.OpExecutionContext, config: OneAnalysis, installat
 def materialization(done: Done, slug: str) -> dg.AssetMaterialization:
     """What the asset view shows of an ordered analysis; pure."""
     took = (done.job.date_range_end - done.job.date_range_start).total_seconds()
-    metadata = {"job_id": done.job.id, "headline": done.message, "machines": len(done.job.device_ids), "days": round(took / 86400, 1)}
+    metadata: dict[str, Any] = {
+        "job_id": done.job.id,
+        "headline": done.message,
+        "machines": len(done.job.device_ids),
+        "days": round(took / 86400, 1),
+    }
     rows = {f"rows_{name}": number for name, number in done.tables.items()}
     return dg.AssetMaterialization(["ordered", done.job.job_type], partition=slug, metadata=metadata | rows)
 

@@ -73,7 +73,7 @@ def _prepared(factory_id: int, table: str, rows: pl.DataFrame) -> pl.DataFrame:
         raise InvalidInputError(f"{table} has no columns {sorted(unknown)}", path=table)
     missing = [pl.lit(None).cast(kind).alias(name) for name, kind in schema.items() if name not in rows.columns]
     full = rows.with_columns(missing).with_columns(factory_id=pl.lit(factory_id, pl.Int32))
-    return full.select(schema.names()).cast(dict(schema))
+    return full.select(schema.names()).cast(schema)
 
 
 def _insert(cursor: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:

@@ -32,7 +32,8 @@ class Said:
 
 def proven(answer: str, facts: Mapping[str, Fact]) -> tuple[list[Said], list[str]]:
     """The sentences that the facts prove, and those that were left out."""
-    kept, dropped = [], []
+    kept: list[Said] = []
+    dropped: list[str] = []
     for sentence in _sentences(answer):
         cited = tuple(dict.fromkeys(re.findall(r"F\d+", " ".join(_CITED.findall(sentence)))))
         text = _plain(sentence)

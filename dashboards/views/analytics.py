@@ -77,7 +77,7 @@ def overview() -> None:
     who, local, keys = session.identity(), session.local(), {d: m.device_key for d, m in machines().items()}
     odd, risky = read(lambda: analytics_data.anomalies(who.factory_id, "7 d")), read(lambda: analytics_data.risks(who.factory_id))
     ahead = read(lambda: analytics_data.energy_ahead(who.factory_id, None))
-    ui.draw(analytics_parts.overview(odd and odd.value, risky and risky.value, ahead, keys, local))
+    ui.draw(analytics_parts.overview(odd.value if odd else None, risky.value if risky else None, ahead, keys, local))
     with st.container(key="card-findings"):
         found = read(lambda: analytics_data.explained(who.factory_id))
         if found is None:

@@ -160,5 +160,5 @@ def _of(device_ids: Collection[int] | None) -> str:
 
 
 def _typed(found: pl.DataFrame, table: str) -> pl.DataFrame:
-    schema = {name: kind for name, kind in schema_of(table).items() if name != "factory_id"}
-    return found.select(list(schema)).cast(schema)
+    schema = pl.Schema({name: kind for name, kind in schema_of(table).items() if name != "factory_id"})
+    return found.select(schema.names()).cast(schema)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from assets.analytics.ask import NOT_ANSWERED, Answer, ask
 from assets.analytics.ask_proof import proven
 from assets.analytics.ask_tools import MOST_ROWS, Fact, Tools, definitions
 from tests.assets.analytics.language_model import LanguageModel, calls, language_model, says
-from tests.fixtures.two_plants import TwoPlants
+from tests.fixtures.two_plants import NOW, TwoPlants, make_two_plants
 from warehouse.access.audit import Actor
+from warehouse.clock import ManualClock
 from warehouse.errors import InvalidInputError, RetryableError
 from warehouse.installation import Installation
 from warehouse.models.alerting import Alert
@@ -62,13 +64,21 @@ def server() -> Iterator[tuple[LanguageModel, str]]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def asked_plants(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, password_hash: str) -> Iterator[TwoPlants]:
+    """Made once: answers only look, and leave a line in the audit trail."""
+    made = make_two_plants(tmp_path_factory.mktemp("asked") / "home", sqlite_template, password_hash, ManualClock(NOW))
+    yield made
+    made.installation.close()
+
+
 @pytest.fixture
-def north(two_plants: TwoPlants, server: tuple[LanguageModel, str]) -> Questions:
+def north(asked_plants: TwoPlants, server: tuple[LanguageModel, str]) -> Questions:
     model, address = server
     model.asked.clear()
     model.headers.clear()
     model.drip_s = 0.0
-    return Questions(two_plants, model, address)
+    return Questions(asked_plants, model, address)
 
 
 def texts(answer: Answer) -> list[str]:
@@ -182,6 +192,7 @@ def test_instructions_inside_data_reach_the_model_only_as_data_and_change_nothin
     assert all("evil" not in source.path for source in answer.sources)
     with tenant_session(north.inst.db, north.actor.factory_id) as session:
         assert session.scalars(select(Alert).where(Alert.resolved_at.is_(None))).all()
+    north.rename("NOR-02", "North mill 2")
 
 
 def test_a_model_that_calls_tools_for_ever_is_stopped(north: Questions) -> None:
@@ -242,7 +253,8 @@ def test_without_a_model_the_findings_that_fit_the_words_answer(north: Questions
 def test_questions_are_in_the_audit_trail_with_who_asked(north: Questions) -> None:
     north.ask(says("x"), question="Who\x00 am I?")
     with tenant_session(north.inst.db, north.actor.factory_id) as session:
-        event = session.scalars(select(AuditEvent).where(AuditEvent.action == "analysis.ask")).one()
+        asked = select(AuditEvent).where(AuditEvent.action == "analysis.ask").order_by(AuditEvent.position.desc())
+        event = session.scalars(asked.limit(1)).one()
     assert event.user_id == north.actor.user_id
     assert event.after == {"question": "Who am I?", "answered": False, "model": "some-model", "sources": 0}
 
