@@ -63,6 +63,7 @@ def foreign_query(plant: Plant) -> dict[str, str]:
     } | {"other": str(resolved)}
 
 
+@pytest.mark.usefixtures("chief_of_north")
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_page_shows_nothing_of_another_factory(seen_pages: Pages, view: str) -> None:
     said = words(seen_pages.open(seen_pages.plants.north, view))
@@ -70,9 +71,12 @@ def test_a_page_shows_nothing_of_another_factory(seen_pages: Pages, view: str) -
     assert "North" in said or "NOR" in said or view == "machine"
 
 
+@pytest.mark.usefixtures("chief_of_north")
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_page_asked_for_with_foreign_ids_shows_nothing_of_them(seen_pages: Pages, view: str) -> None:
     query = foreign_query(seen_pages.plants.south)
+    if view == "rule":
+        query["id"] = str(rule_of(seen_pages.plants, seen_pages.plants.south))
     said = words(seen_pages.open(seen_pages.plants.north, view, **query))
     # What the person wrote into the address may be shown to them again; what it stands for may not.
     for known in (seen_pages.plants.south.hot, "South hall"):
@@ -80,11 +84,13 @@ def test_a_page_asked_for_with_foreign_ids_shows_nothing_of_them(seen_pages: Pag
     assert not FOREIGN.search(said)
 
 
-@pytest.mark.parametrize(("view", "name"), [("machine", "device"), ("alerts", "id")])
+@pytest.mark.parametrize(("view", "name"), [("machine", "device"), ("alerts", "id"), ("rule", "id"), ("rule", "copy")])
 def test_a_foreign_thing_and_one_that_never_was_look_the_same(seen_pages: Pages, view: str, name: str) -> None:
-    foreign = foreign_query(seen_pages.plants.south)[name]
+    foreign = {**foreign_query(seen_pages.plants.south), "copy": ""}[name]
+    if view == "rule":
+        foreign = str(rule_of(seen_pages.plants, seen_pages.plants.south))
     one = words(seen_pages.open(seen_pages.plants.north, view, **{name: foreign}))
-    other = words(seen_pages.open(seen_pages.plants.north, view, **{name: "9999" if name == "id" else "never-was"}))
+    other = words(seen_pages.open(seen_pages.plants.north, view, **{name: "never-was" if name == "device" else "9999"}))
     assert one == other
     assert "There is no such" in one
 

@@ -225,13 +225,6 @@ def test_more_tells_who_is_signed_in_and_offers_the_way_out(seen_pages: Pages) -
     assert 'class="sign-out' in said
 
 
-def test_nobody_sees_a_page_without_a_session(seen_pages: Pages) -> None:
-    for view in ("overview", "machines", "machine", "alerts", "more"):
-        said = words(seen_pages.open(None, view, device="NOR-01"))
-        assert "You are signed out" in said
-        assert "NOR" not in said
-
-
 def test_an_open_page_ends_with_its_session(pages: Pages) -> None:
     app = pages.open(pages.plants.north)
     assert "NOR-01" in words(app)
