@@ -210,7 +210,7 @@ def panels(shown: Sequence[Panel], start: int, end: int, local: Local) -> tuple[
         seen = [*panel.points, *panel.lowest, *panel.highest]
         bounds = axis_bounds(seen, [limit.value for limit in panel.limits], 4 if i == 0 else 2)
         values.append(value_axis("", gridIndex=i, scale=True, **bounds))
-        series += [*_band(panel, i), _panel_line(panel, i, local)]
+        series += [*extremes(panel, i), _panel_line(panel, i, local)]
         top += height + 32
     option = {
         "useUTC": True,
@@ -227,7 +227,7 @@ def panels(shown: Sequence[Panel], start: int, end: int, local: Local) -> tuple[
     return option, top - 2
 
 
-def _band(panel: Panel, i: int) -> list[Option]:
+def extremes(panel: Panel, i: int) -> list[Option]:
     """Two stacked lines that are not drawn, with the room between them filled."""
     if not panel.lowest:
         return []

@@ -176,9 +176,9 @@ def areas(data: Data, counted: set[int]) -> str:
     return f'<div class="reasons">{rows}</div>'
 
 
-def newest_alerts(data: Data, local: Local) -> str:
+def newest_alerts(data: Data, local: Local, most: int = NEWEST) -> str:
     """What came last."""
-    newest = sorted(data.alerts, key=lambda a: a.triggered_at, reverse=True)[:NEWEST]
+    newest = sorted(data.alerts, key=lambda a: a.triggered_at, reverse=True)[:most]
     if not newest:
         return ui.state_panel("ok", "check", "No active alerts", "Nothing needs you right now.")
     return '<div class="feed">' + "".join(ui.alert_row(a, local, compact=True) for a in newest) + "</div>"

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from dashboards.axes import Option, Pairs, axis_bounds
-from dashboards.charts import COLOUR, SERIES, Limit, base, limit_line, line, small, time_axis, value_axis
+from dashboards.charts import COLOUR, SERIES, Limit, Panel, base, extremes, limit_line, line, small, time_axis, value_axis
 from dashboards.fmt import Local
 from dashboards.tokens import CHART
 from rules.backtest import Backtest, Episode
@@ -75,17 +75,28 @@ def day_bars(draft: Mapping[str, int], present: Mapping[str, int] | None) -> Opt
             "yAxis": value_axis("", min=0, max=most, minInterval=1), "series": series}  # fmt: skip
 
 
-def watched_line(
-    name: str, unit: str, points: Pairs, limits: Sequence[Limit], bands: Sequence[tuple[int, int]], bounds: tuple[int, int]
-) -> Option:
+@dataclass(frozen=True)
+class Watched:
+    """A parameter over time; wall-clock milliseconds. The extremes of each step are drawn too, so that no spike is lost."""
+
+    name: str
+    unit: str
+    points: Pairs
+    lowest: Pairs
+    highest: Pairs
+
+
+def watched_line(watched: Watched, limits: Sequence[Limit], bands: Sequence[tuple[int, int]], bounds: tuple[int, int]) -> Option:
     """A parameter with the limits of the rule, and a band for each alert that it would have raised; wall-clock milliseconds."""
-    drawn = line(name, points, SERIES[0], lineStyle={"color": SERIES[0], "width": 1.6})
+    drawn = line(watched.name, watched.points, SERIES[0], lineStyle={"color": SERIES[0], "width": 1.6})
     drawn["markLine"] = {"silent": True, "symbol": "none", "data": [limit_line(limit) for limit in limits]}
     areas = [[{"xAxis": start}, {"xAxis": end}] for start, end in bands]
     edge = {"color": BAND_COLOUR, "borderColor": COLOUR["critical"], "borderWidth": 0.8}
     drawn["markArea"] = {"silent": True, "itemStyle": edge, "data": areas}
-    room = axis_bounds(points, [limit.value for limit in limits], 3)
-    return {**base(top=26, bottom=24), "xAxis": time_axis(*bounds), "yAxis": value_axis(unit, scale=True, **room), "series": [drawn]}
+    panel = Panel(watched.name, watched.points, lowest=watched.lowest, highest=watched.highest)
+    room = axis_bounds([*watched.points, *watched.lowest, *watched.highest], [limit.value for limit in limits], 3)
+    axis = value_axis(watched.unit, scale=True, **room)
+    return {**base(top=26, bottom=24), "xAxis": time_axis(*bounds), "yAxis": axis, "series": [*extremes(panel, 0), drawn]}
 
 
 def bands_of(episodes: Sequence[Episode], until: datetime, local: Local) -> list[tuple[int, int]]:

@@ -98,7 +98,7 @@ def _take_devices(key: str) -> None:
 def _counting(draft: Draft) -> None:
     """Whether machines are counted."""
     key = shown(f"{draft.prefix}-counts", draft.tree.at_least is not None)
-    st.toggle("Only when several of them have it at once", key=key, on_change=_count, args=(key,))
+    st.toggle("Only several at once", key=key, on_change=_count, args=(key,), help="Count machines: alert when so many have it at once")
 
 
 def _count(key: str) -> None:

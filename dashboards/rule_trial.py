@@ -183,10 +183,11 @@ def _line(tried: Tried, device_id: int, span: tuple[datetime, datetime], mine: S
         )
         return
     label = known.labels[str(name)]
-    points = charts.points(frame, "mean", local)
+    means, low, high = (charts.points(frame, column, local) for column in ("mean", "min", "max"))
+    watched = rule_figures.Watched(label.name, label.unit, means, low, high)
     bands = rule_figures.bands_of(mine, span[1], local)
     bounds = (local.wall(span[0]), local.wall(span[1]))
-    option = rule_figures.watched_line(label.name, label.unit, points, limits_of(rule, str(name), label.unit), bands, bounds)
+    option = rule_figures.watched_line(watched, limits_of(rule, str(name), label.unit), bands, bounds)
     alt = f"{label.name} of {_short(device_id, known)} with {fmt.plural(len(mine), 'alert')} that the rule would have raised"
     charts.show(option, 190, f"{key}-line", alt)
 

@@ -15,9 +15,9 @@ from warehouse.queries.energy import METER_KIND
 
 TURN_S: Final = 15
 TURNS: Final = ("Overview", "Alerts", "Machines", "Energy")
-MOST_ALERTS, MOST_MACHINES = 9, 11
+MOST_ALERTS, MOST_MACHINES = 7, 9
+# How long before its end a wall's sign-in is made to live on. (Streamlit would show a docstring here on the page.)
 RENEWED_BEFORE: Final = timedelta(hours=1)
-"""How long before its end a wall's sign-in is made to live on."""
 
 
 def turn_of(seconds: float, only: str = "") -> int:
@@ -67,9 +67,9 @@ def _overview(data: Data, counted: set[int], local: Local) -> None:
     left, right = st.columns([62, 38], gap="small")
     with left, st.container(key="card-wall-power"):
         ui.draw(ui.section("Plant power today"))
-        _power(data, counted, local, 250)
+        _power(data, counted, local, 212)
     with right, st.container(key="card-wall-feed"):
-        ui.draw(ui.section("Newest alerts"), newest_alerts(data, local))
+        ui.draw(ui.section("Newest alerts"), newest_alerts(data, local, 4))
 
 
 def _alerts(data: Data, _counted: set[int], local: Local) -> None:
