@@ -13,7 +13,7 @@ from warehouse.device_changes import change_device, deactivate_device
 from warehouse.errors import NotFoundError
 from warehouse.models.devices import Device
 from warehouse.queries.devices import DeviceRow, device_rows
-from warehouse.queries.history import INTERVALS, means
+from warehouse.queries.history import INTERVALS, history
 from warehouse.queries.live import find_device, live_values
 from warehouse.tenancy import tenant_session
 from warehouse.usual_intervals import intervals_of, stale_after_s
@@ -99,8 +99,8 @@ def get_kpi_history(
     if known is None:
         raise NotFoundError(f"the machine has no parameter {parameter}", noun="parameter", key=parameter)
     name: str = interval or next((n for n, step in INTERVALS.items() if (end - start) / step <= _MOST_POINTS), "1d")
-    found = means(inst.lake, who.factory_id, device_id, parameter, start, end, interval=INTERVALS[name])
-    points = [Point(timestamp=bucket, value=mean) for bucket, mean in found]
+    frame = history(inst.lake, who.factory_id, [device_id], [parameter], start, end, interval=INTERVALS[name])
+    points = [Point(timestamp=bucket, value=mean) for bucket, mean in frame.select("bucket", "mean").iter_rows()]
     return History(parameter_key=parameter, display_name=known.display_name, unit=known.unit, interval=name, points=points)
 
 

@@ -43,24 +43,11 @@ def history(
     have no mean and are left out. Comes from the coarsest rollup that fits, and from readings where none stands.
     Raises InvalidInputError for an empty range, LakeBusyError while the lake is away.
     """
-    _check_range(start, end, interval)
-    found = summaries(lake, factory_id, start, end, interval, device_ids=device_ids, parameters=parameters)
-    return found.select("device_id", "parameter", "bucket", "mean", "min", "max", "count").cast(HISTORY)
-
-
-def means(
-    lake: Lake, factory_id: int, device_id: int, parameter: str, start: datetime, end: datetime, *, interval: timedelta
-) -> list[tuple[datetime, float]]:
-    """Beginning (UTC) and mean of each bucket of one series in order; as `history`, but quicker where it comes from readings."""
-    _check_range(start, end, interval)
-    found = summaries(lake, factory_id, start, end, interval, device_ids=[device_id], parameters=[parameter], only_means=True)
-    return found.select("bucket", "mean").rows()
-
-
-def _check_range(start: datetime, end: datetime, interval: timedelta) -> None:
     if start >= end or interval <= timedelta(0):
         message = f"the range must end after it starts: {start.isoformat()} to {end.isoformat()}"
         raise InvalidInputError(message, path="end")
+    found = summaries(lake, factory_id, start, end, interval, device_ids=device_ids, parameters=parameters)
+    return found.select("device_id", "parameter", "bucket", "mean", "min", "max", "count").cast(HISTORY)
 
 
 def with_gaps(frame: pl.DataFrame, interval: timedelta, *, missing_buckets: int = 3) -> pl.DataFrame:

@@ -20,7 +20,7 @@ BUCKETS: Final = pl.Schema(
 _BUCKET: Final = "time_bucket(to_seconds($interval_s), {time}, TIMESTAMPTZ 'epoch')"
 
 
-def summaries(  # noqa: PLR0913  # each says something of the question, and the last three have defaults
+def summaries(
     lake: Lake,
     factory_id: int,
     start: datetime,
@@ -30,22 +30,17 @@ def summaries(  # noqa: PLR0913  # each says something of the question, and the 
     device_ids: Sequence[int] | None = None,
     parameters: Sequence[str] | None = None,
     with_integral: bool = False,
-    only_means: bool = False,
 ) -> pl.DataFrame:
     """BUCKETS of [start, end), sorted; buckets are aligned to the epoch; None means all machines or parameters.
 
-    Without `with_integral` `covered_s` and `integral` are null where readings are asked, which is quicker; with `only_means` so are
-    `min`, `max`, `first` and `last`. Raises LakeBusyError.
+    Without `with_integral` `covered_s` and `integral` are null where readings are asked, which is quicker. Raises LakeBusyError.
     """
     known = open_hours(lake)
     chosen = plan(start, end, interval, known.by_factory.get(factory_id, ()), known.running_from)
     bound: dict[str, Any] = {"interval_s": interval.total_seconds()}
     wanted = _wanted(bound, device_ids, parameters)
     parts = [_from_rollup(chosen, number, each, bound, wanted) for number, each in enumerate(chosen.rollup)]
-    parts += [
-        _from_raw(number, each, bound, wanted, end if with_integral else None, only_means=only_means)
-        for number, each in enumerate(chosen.raw)
-    ]
+    parts += [_from_raw(number, each, bound, wanted, end if with_integral else None) for number, each in enumerate(chosen.raw)]
     quick = rollup_source(lake, known, chosen.level, chosen.rollup[0][0], chosen.rollup[-1][1]) if chosen.rollup else {}
     found = (
         lake.reader(factory_id)
@@ -84,14 +79,12 @@ def _from_rollup(chosen: Plan, number: int, window: Range, bound: dict[str, Any]
     )
 
 
-def _from_raw(number: int, window: Range, bound: dict[str, Any], wanted: str, asked_end: datetime | None, *, only_means: bool) -> str:
+def _from_raw(number: int, window: Range, bound: dict[str, Any], wanted: str, asked_end: datetime | None) -> str:
     bound[f"raw_begin_{number}"], bound[f"raw_end_{number}"] = window
     inside = f"ts >= $raw_begin_{number} AND ts < $raw_end_{number}"
-    nothing_of = "NULL::DOUBLE" if only_means else ""
     columns = (
-        f"SELECT device_id, parameter, {_BUCKET.format(time='ts')} AS bucket, count(*) AS count, {nothing_of or 'min(value)'} AS min, "
-        f"{nothing_of or 'max(value)'} AS max, sum(value) AS sum, {nothing_of or 'arg_min(value, ts)'} AS first, "
-        f"{nothing_of or 'arg_max(value, ts)'} AS last, "
+        f"SELECT device_id, parameter, {_BUCKET.format(time='ts')} AS bucket, count(*) AS count, min(value) AS min, max(value) AS max, "
+        "sum(value) AS sum, arg_min(value, ts) AS first, arg_max(value, ts) AS last, "
     )
     grouped = f"GROUP BY device_id, parameter, {_BUCKET.format(time='ts')}"
     if asked_end is None:
