@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import update
 
 from tests.fixtures.two_plants import NOW, TwoPlants
-from warehouse.machine_units import REMEMBERED_S
 from warehouse.models.devices import DeviceParameter
 from warehouse.power_units import in_watts, watts_a_unit
 from warehouse.queries.availability import slots
@@ -60,4 +59,3 @@ def test_one_machine_in_kw_beside_two_in_w(two_plants: TwoPlants) -> None:
     assert (overview.kw_now, overview.periods["today"].factory.kwh) == pytest.approx((1001.0, 1002.0))
     assert history(lake, factory_id, [first], ["power"], start, NOW, interval=HOUR)["mean"].to_list() == [1000.0]
     assert lake.watts_a_unit(two_plants.south.person.factory_id) == {}
-    assert REMEMBERED_S <= 10
