@@ -64,12 +64,11 @@ def read_grid(installation: Installation, factory_id: int, device_id: int, start
 
 
 def _usual_interval_s(readings: pl.DataFrame) -> float:
-    """Between two moments at which the machine said anything, as it is for most of the time."""
+    """Between two moments at which the machine said anything, in its newest day: older history may be coarser."""
     moments = readings["ts"].unique().sort()
-    gaps = moments.diff().drop_nulls().dt.total_microseconds().to_numpy() / 1e6
-    # A gap of an hour is no pace.
-    gaps = np.sort(gaps[gaps <= 3600])
-    return float(gaps[np.searchsorted(np.cumsum(gaps), gaps.sum() / 2)]) if len(gaps) else float(MINUTE_S)
+    newest = moments.filter(moments > moments.max() - timedelta(days=1)) if len(moments) else moments  # type: ignore[operator]  # times
+    gaps = newest.diff().drop_nulls().dt.total_microseconds()
+    return float(gaps.median() or MINUTE_S * 1e6) / 1e6  # type: ignore[arg-type]  # a number
 
 
 def failing(installation: Installation, factory_id: int, device_id: int, grid: Grid) -> Flags:

@@ -58,8 +58,3 @@ def settled(regime: Ints, steps: int) -> Flags:
     since = np.arange(len(regime)) - np.maximum.accumulate(np.where(changed, np.arange(len(regime)), -steps))
     flags: Flags = (since >= steps) & (regime != UNKNOWN)
     return flags
-
-
-def share_of(regime: Ints) -> dict[str, float]:
-    """How much of the time each regime had, 0 to 1; pure."""
-    return {name: float(np.mean(regime == number)) if len(regime) else 0.0 for number, name in enumerate(NAMES)}

@@ -1,5 +1,6 @@
 """Anomaly detection from the lake to rows, sentences, live scores and an alert, on one small plant."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,11 +53,11 @@ class Plant:
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+def plant(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Plant]:
     home: Path = tmp_path_factory.mktemp("anomalies")
     settings = Settings(factoryops_home=home, jwt_secret_key="for-tests-only-" + "x" * 32)
-    db, lake, clock = Database(settings.operational_url), Lake(settings), ManualClock(NOW + timedelta(seconds=5))
-    db.migrate()
+    shutil.copy(sqlite_template, home / "copy.sqlite")
+    db, lake, clock = Database(f"sqlite:///{home}/copy.sqlite"), Lake(settings), ManualClock(NOW + timedelta(seconds=5))
     with system_session(db, "test", write=True) as session:
         session.add_all([Factory(id=1, name="North", slug="north"), Factory(id=2, name="South", slug="south")])
         session.flush()

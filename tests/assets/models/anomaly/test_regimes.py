@@ -3,7 +3,7 @@
 import numpy as np
 
 from assets.models.anomaly.grid import Grid
-from assets.models.anomaly.regimes import Regimes, learn_regimes, settled, share_of
+from assets.models.anomaly.regimes import Regimes, learn_regimes, settled
 
 
 def grid(power: list[float]) -> Grid:
@@ -24,7 +24,3 @@ def test_a_machine_that_always_runs_or_measures_no_power_has_one_regime() -> Non
 def test_after_each_change_so_many_rows_are_not_settled() -> None:
     regime = np.array([2, 2, 0, 0, 0, 0, -1, 2, 2, 2])
     assert settled(regime, 2).tolist() == [True, True, False, False, True, True, False, False, False, True]
-
-
-def test_shares_of_time() -> None:
-    assert share_of(np.array([0, 0, 1, 2])) == {"off": 0.5, "idle": 0.25, "on": 0.25}
