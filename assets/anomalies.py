@@ -69,7 +69,7 @@ def factory_of(installation: Installation, slug: str) -> int:
 
 
 anomalies_job = dg.define_asset_job(
-    "anomalies", selection=[anomalies], executor_def=dg.in_process_executor,
+    "anomalies_of_a_night", selection=[anomalies], executor_def=dg.in_process_executor,
     description="Learns what is usual of each machine of a factory and judges its last day.",
 )  # fmt: skip
 

@@ -63,7 +63,7 @@ def is_proven(finding: dict[str, Any]) -> bool:
 
 
 insights_job = dg.define_asset_job(
-    "insights", selection=[insights], executor_def=dg.in_process_executor,
+    "insights_of_a_night", selection=[insights], executor_def=dg.in_process_executor,
     description="Finds what stands out in a factory's last week.",
 )  # fmt: skip
 # After the other analyses of the night, because it tells what they found.

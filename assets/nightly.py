@@ -9,12 +9,16 @@ from assets.rollups import FACTORIES
 from warehouse.factories import factory_zones
 from warehouse.installation import Installation
 
+OF_A_NIGHT = "_of_a_night"
+"""Ends the names of such jobs: one that is called as its asset cannot be in the same repository."""
+
 
 def nightly(job: Any, cron_schedule: str, described: str) -> dg.ScheduleDefinition:
     """A schedule that runs `job` once for each factory that Dagster knows as a partition; the rollup's sensor tells it of new ones."""
 
     @dg.schedule(
-        name=f"nightly_{job.name}", job=job, cron_schedule=cron_schedule, default_status=dg.DefaultScheduleStatus.RUNNING,
+        name=f"nightly_{job.name.removesuffix(OF_A_NIGHT)}", job=job, cron_schedule=cron_schedule,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"{described}, each factory in a run of its own.",
     )  # fmt: skip
     def runs(context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]) -> list[dg.RunRequest]:

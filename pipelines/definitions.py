@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets import analyses, anomalies, figures, health, imports, insights, reports, rollups
+from assets import analyses, anomalies, failures, figures, forecasts, health, imports, insights, reports, rollups
 from pipelines.checks import CHECKS, checks_job, hourly_checks
 from pipelines.jobs import JOBS
 from pipelines.resources import RESOURCES
@@ -17,6 +17,8 @@ defs = dg.Definitions.merge(
     reports.defs,
     analyses.defs,
     anomalies.defs,
+    failures.defs,
+    forecasts.defs,
     insights.defs,
     dg.Definitions(
         jobs=[*JOBS, checks_job], schedules=[*SCHEDULES, hourly_checks], sensors=SENSORS, asset_checks=CHECKS, resources=RESOURCES

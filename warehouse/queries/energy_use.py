@@ -133,15 +133,16 @@ def shift_periods(now: datetime, clock: FactoryClock) -> dict[str, tuple[datetim
 
 def cost(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> dict[str, float]:
     """Cost by band (`otherwise` for the rest), in the tariff's currency; pure."""
-    return dict(_priced(hours, tariff, timezone).group_by("band").agg(pl.col("cost").sum()).sort("band").iter_rows())
+    return dict(priced(hours, tariff, timezone).group_by("band").agg(pl.col("cost").sum()).sort("band").iter_rows())
 
 
 def cost_by_device(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> dict[int, float]:
     """Cost by machine, in the tariff's currency; pure."""
-    return dict(_priced(hours, tariff, timezone).group_by("device_id").agg(pl.col("cost").sum()).sort("device_id").iter_rows())
+    return dict(priced(hours, tariff, timezone).group_by("device_id").agg(pl.col("cost").sum()).sort("device_id").iter_rows())
 
 
-def _priced(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> pl.DataFrame:
+def priced(hours: pl.DataFrame, tariff: Tariff, timezone: str) -> pl.DataFrame:
+    """Adds the tariff's `band` and the `cost` of each row (`bucket` in UTC, `kwh`), in the tariff's currency; pure."""
     local = _with_local_time(hours, timezone)
     band = pl.lit("otherwise")
     price = pl.lit(tariff.otherwise)

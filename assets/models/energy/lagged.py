@@ -17,7 +17,7 @@ from sklearn.linear_model import Ridge
 from assets.models.energy.days import HOLIDAY, Calendar, Days, Floats, like_days
 
 LIKE: Final = 6
-LEAST_DAYS: Final = 28
+LEAST_DAYS: Final = 14
 """Of history before a day that is learned from."""
 LOOKS_BACK: Final = 180
 """Days that are learned from at most."""

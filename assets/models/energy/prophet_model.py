@@ -5,6 +5,7 @@ its own (ours are measured).
 """
 
 import logging
+import warnings
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -43,8 +44,12 @@ def prophet(days: Days, calendar: Calendar, first: date, number: int) -> Floats 
     for name in regressors:
         if frame.loc[known.ravel(), name].nunique() > 1:
             model.add_regressor(name, standardize=False)
-    model.fit(frame[known.ravel()])
-    ahead = model.predict(_frame(first, number, calendar))["yhat"].to_numpy().reshape(number, 24)
+    with warnings.catch_warnings():
+        # Prophet calls pandas in ways that pandas is going to end; theirs to mend.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        model.fit(frame[known.ravel()])
+        ahead = model.predict(_frame(first, number, calendar))["yhat"].to_numpy().reshape(number, 24)
     return _over_slots(np.maximum(ahead, min(0.0, float(np.nanmin(hours)))), days, calendar, first)
 
 
