@@ -9,6 +9,8 @@ from dashboards.fmt import Local
 from dashboards.tokens import CHART
 
 VIOLET = CHART["c"]
+MOST_SHOWN = 10.0
+"""Times the limit; a line that goes beyond leaves the chart, so that what is near the limit can be seen."""
 
 
 def score_line(scores: pl.DataFrame, spans: list[tuple[int, int]], bounds: tuple[int, int], local: Local) -> Option:
@@ -25,7 +27,7 @@ def score_line(scores: pl.DataFrame, spans: list[tuple[int, int]], bounds: tuple
     return {
         **base(top=26, bottom=24),
         "xAxis": time_axis(*bounds),
-        "yAxis": value_axis("× limit", min=0, max=round(max(1.2, highest * 1.08), 2)),
+        "yAxis": value_axis("× limit", min=0, max=round(min(max(1.2, highest * 1.08), MOST_SHOWN), 2)),
         "series": [series],
     }
 
@@ -44,7 +46,7 @@ def forecast(found: EnergyAhead, local: Local) -> Option:
         **base(top=30, bottom=24),
         "legend": legend,
         "xAxis": time_axis(*bounds),
-        "yAxis": value_axis("kWh an hour", min=0),
+        "yAxis": value_axis("kWh", min=0),
         "series": [
             *_band(found.ahead, "95", local, 0.12),
             *_band(found.ahead, "80", local, 0.20),

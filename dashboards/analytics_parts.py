@@ -29,6 +29,7 @@ MOST_LANES = 12
 LEAST_WIDTH_PERCENT = 0.4
 LIKELY = 0.5
 POSSIBLE = 0.2
+FAR = 100.0
 
 
 def findings(found: Sequence[Mapping[str, Any]]) -> str:
@@ -87,7 +88,7 @@ def _anomaly_card(found: pl.DataFrame | None, keys: Mapping[int, str]) -> str:
         return _card("Anomalies, 7 days", "anomalies", "0", "", "Nothing unusual was found, or nothing was looked at yet")
     worst = found.sort("score", descending=True).row(0, named=True)
     machines = found["device_id"].n_unique()
-    line = f"<span>Strongest on {escape(keys.get(worst['device_id'], '?'))}<b>{fmt.num(worst['score'])} × limit</b></span>"
+    line = f"<span>Strongest on {escape(keys.get(worst['device_id'], '?'))}<b>{times(worst['score'], '× limit')}</b></span>"
     return _card("Anomalies, 7 days", "anomalies", f"{found.height:,}", line, f"on {fmt.plural(machines, 'machine')}")
 
 
@@ -168,9 +169,14 @@ def _anomaly(row: Mapping[str, Any], key: str, local: Local) -> str:
     )
     body = (
         f'<span class="what"><b>{escape(key)}</b>{escape(row["sentence"] or "")}'
-        f"<small>{ui.moment(row['started_at'], local)} · for {lasted} · {fmt.num(row['score'])} times its limit</small>{bars}</span>"
+        f"<small>{ui.moment(row['started_at'], local)} · for {lasted} · {times(row['score'])}</small>{bars}</span>"
     )
     return ui.link(ui.machine_url(key), f'<i class="dot"></i>{body}', "feed-row")
+
+
+def times(score: float, of: str = "times its limit") -> str:
+    """How far beyond its limit; from a hundred on a number says nothing more."""
+    return f"{fmt.num(score)} {of}" if score <= FAR else "far beyond its limit"
 
 
 def contributions(text: str | None) -> list[Mapping[str, Any]]:

@@ -50,6 +50,8 @@ LEAST_TOGETHER: Final = 3
 LEAST_MACHINES_IN_BURST: Final = 3
 LEAST_IDLE_KWH: Final = 1.0
 LEAST_FAULT_S: Final = 900.0
+FAR: Final = 100.0
+"""Times the limit from which a number says nothing more."""
 NORMAL_IQR: Final = 1.349
 """Interquartile range of a normal distribution in standard deviations."""
 
@@ -78,7 +80,8 @@ def _of_machine(evidence: Evidence, device_id: int) -> Finding | None:
     links = [machine_link(machine.device_key)]
     standing = [(level, machine.alerts.get(level, 0)) for level in SEVERITIES if machine.alerts.get(level, 0)]
     if standing:
-        reasons.append(listed([f"{number} {level}" for level, number in standing]) + " open alerts")
+        noun = "open alert" if sum(number for _, number in standing) == 1 else "open alerts"
+        reasons.append(f"{listed([f'{number} {level}' for level, number in standing])} {noun}")
         facts |= {f"open_{level}_alerts": number for level, number in standing}
         links.append(alerts_link(machine.device_key))
     if own.height:
@@ -104,7 +107,8 @@ def _anomaly_words(evidence: Evidence, device_id: int, own: pl.DataFrame) -> str
     worst = own.sort("score", descending=True).row(0, named=True)
     names = [_label(evidence, device_id, name) for name in contributors(worst["contributions"])[:2]]
     because = f", mostly {listed(names)}" if names else ""
-    return f"{counted(own.height, 'anomaly', 'anomalies')}, the strongest {num(worst['score'])} times its limit{because}"
+    beyond = f"{num(worst['score'])} times its limit" if worst["score"] <= FAR else "far beyond its limit"
+    return f"{counted(own.height, 'anomaly', 'anomalies')}, the strongest {beyond}{because}"
 
 
 def changed(evidence: Evidence) -> list[Finding]:
@@ -255,8 +259,8 @@ def expected(evidence: Evidence) -> list[Finding]:
     if ahead.is_empty():
         return []
     kwh = float(ahead["kwh"].sum())
-    days = float(ahead["interval_s"].sum()) / 86400
-    facts: dict[str, float | int | str] = {"expected_kwh": round(kwh, 3), "days": round(days, 2)}
+    days = round(float(ahead["interval_s"].sum()) / 86400, 1)
+    facts: dict[str, float | int | str] = {"expected_kwh": round(kwh, 3), "days": days}
     paid = ""
     if evidence.currency and ahead["cost"].drop_nulls().len():
         facts["expected_cost"] = round(float(ahead["cost"].sum()), 2)

@@ -147,7 +147,7 @@ def energy() -> None:
     who, local, known = session.identity(), session.local(), machines()
     names = {0: WHOLE, **{d: m.device_key for d, m in sorted(known.items(), key=lambda pair: pair[1].device_key)}}
     chosen = st.selectbox("Of", list(names), format_func=names.__getitem__, key="ahead-of", label_visibility="collapsed")
-    device_id = chosen or None
+    device_id, of = chosen or None, names[chosen] if chosen else WHOLE.lower()
     found = read(lambda: analytics_data.energy_ahead(who.factory_id, device_id))
     if found is None:
         away("The forecast")
@@ -157,11 +157,11 @@ def energy() -> None:
     with wide, st.container(key="card-ahead", height="stretch"):
         if found.ahead.is_empty():
             text = "A forecast needs two weeks of power readings."
-            ui.draw(ui.state_panel("empty", "bolt", f"No forecast of {names[chosen]} yet", text, start_link("energy_forecast")))
+            ui.draw(ui.state_panel("empty", "bolt", f"No forecast of {of} yet", text, start_link("energy_forecast")))
         else:
             made = f"made {ui.moment(found.made_at, local)}" if found.made_at else ""
-            ui.draw(ui.section(f"Energy of {names[chosen]}, measured and expected", made))
-            alt = f"Energy an hour of {names[chosen]}: three days measured, then expected with 80 and 95 percent bands"
+            ui.draw(ui.section(f"Energy of {of} an hour, measured and expected", made))
+            alt = f"Energy an hour of {of}: three days measured, then expected with 80 and 95 percent bands"
             charts.show(analytics_charts.forecast(found, local), 320, f"ahead-{chosen}", alt)
     with side, st.container(key="card-trust", height="stretch"):
         ui.draw(ui.section("How good it was"))

@@ -101,7 +101,7 @@ def test_what_was_found_is_shown_with_what_proves_it(pages: Pages) -> None:
 def test_where_nothing_was_found_every_part_says_how_it_comes(pages: Pages) -> None:
     wanted = {
         "": "Nothing was explained yet", "anomalies": "No anomalies in this time", "failures": "No failure was predicted yet",
-        "energy": "No forecast of The factory yet", "jobs": "No analysis was ordered yet", "models": "No model was learned yet",
+        "energy": "No forecast of the factory yet", "jobs": "No analysis was ordered yet", "models": "No model was learned yet",
     }  # fmt: skip
     for tab, part in wanted.items():
         assert part in words(pages.open(pages.plants.north, "analytics", tab=tab)), tab
