@@ -190,5 +190,6 @@ QUERIES = {
     "GET /devices/{device_id}/states": {"start": "2026-01-05T07:00:00Z", "end": "2026-01-05T08:00:00Z"},
 }
 NEVER_WAS = dict.fromkeys(("report_id", "job_id", "analysis_schedule_id"), "00000000-0000-4000-8000-000000000000") | {
-    "session_id": "0" * 64
+    "session_id": "0" * 64,
+    "file_name": "never.json",
 }
