@@ -228,10 +228,11 @@ def test_a_server_that_refuses_is_said_with_the_setting_and_never_with_the_key(n
 
 
 def test_a_server_that_sends_a_byte_now_and_then_does_not_hold_anybody(north: Questions) -> None:
-    north.model.drip_s = 0.05
+    north.model.drip_s = 0.2
     began = time.monotonic()
     answer = north.ask(says("x"), llm_timeout_seconds=0.5)
-    assert time.monotonic() - began < 5
+    # All bytes of the answer would take more than a minute.
+    assert time.monotonic() - began < 30
     assert "took longer than 0.5 s" in answer.note
     assert answer.is_answered
 
