@@ -98,6 +98,10 @@ docs: setup ## write the references of settings, commands, tables and metrics, a
 	@$(BIN)/python scripts/document_tables.py
 	@$(BIN)/python scripts/document_metrics.py
 
+.PHONY: screenshots
+screenshots: setup services ## make the pictures of every page for docs/images (NAMES="machines users" makes those)
+	@$(BIN)/python scripts/screenshots.py $(NAMES)
+
 .PHONY: lock
 lock: setup ## resolve pyproject.toml again into requirements.lock, with hashes and without index addresses
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \

@@ -8,7 +8,7 @@ from warehouse.access.accounts import factories_of
 from warehouse.access.sessions import Identity
 from warehouse.access.sign_in import FactoryChoice
 
-THEMES = {"System": "As the device", "Light": "Light", "Dark": "Dark"}
+THEMES = {"System": "Auto", "Light": "Light", "Dark": "Dark"}
 
 
 def other_factories(who: Identity) -> list[FactoryChoice]:

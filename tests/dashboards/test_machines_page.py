@@ -202,7 +202,8 @@ def test_a_machine_is_described_given_a_new_key_switched_off_and_on(pages: Pages
     app.button(key=f"on-{had.id}").click().run()
     changed = device(pages, "NOR-01")
     assert (changed.name, changed.is_active, changed.api_key) == ("Mill by the door", True, None)
-    assert actions(pages)[-5:] == ["device.change", "device.key_rotate", "device.key_revoke", "device.deactivate", "device.activate"]
+    done = [action for action in actions(pages) if action.startswith("device.")]
+    assert done == ["device.change", "device.key_rotate", "device.key_revoke", "device.deactivate", "device.activate"]
 
 
 @pytest.mark.slow
