@@ -56,7 +56,7 @@ def test_questions_to_the_own_tables_are_answered(north: FactoryTables) -> None:
         "SUMMARIZE telemetry",
         "SHOW TABLES",
         "SELECT unnest([1, 2])",
-        "FROM (PIVOT telemetry ON parameter USING avg(value) GROUP BY device_id)",
+        "FROM (PIVOT telemetry ON parameter IN ('power') USING avg(value) GROUP BY device_id)",
     ):
         assert north.sql(question).fetchall(), question
 
@@ -71,7 +71,7 @@ ELSEWHERE = {
     "a file behind an own name": 'SELECT * FROM (WITH "{file}" AS (SELECT 1) SELECT 1), "{file}"',
     "a set operation": "FROM telemetry UNION ALL BY NAME FROM lake.telemetry",
     "a summary": "SUMMARIZE lake.telemetry",
-    "a pivot": "FROM (PIVOT lake.telemetry ON parameter USING avg(value) GROUP BY device_id)",
+    "a pivot": "FROM (PIVOT lake.telemetry ON parameter IN ('power') USING avg(value) GROUP BY device_id)",
     "the catalog": "FROM __ducklake_metadata_lake.ducklake_data_file",
     "a file by its name": "FROM '{file}'",
     "a file by a function": "FROM read_parquet('{file}')",
