@@ -81,7 +81,10 @@ def finished(both: Sequence[Targets], rows: pl.DataFrame, recipe: Recipe, decide
     """From what forest and boosting say of rows (`life`, `age_h`)."""
     left, within = _blended(both, decided.share_left, decided.share_within)
     left_h = counted_down(left * recipe.cap_h, rows, decided.half_life_h, recipe.cap_h)
-    chances = {h: curve(within[:, at]) for at, (h, curve) in enumerate(zip(recipe.horizons_h, decided.curves, strict=True))}
+    calibrated = {h: curve(within[:, at]) for at, (h, curve) in enumerate(zip(recipe.horizons_h, decided.curves, strict=True))}
+    # Whoever fails within a day fails within a week.
+    rising = np.maximum.accumulate([calibrated[h] for h in sorted(calibrated)], axis=0)
+    chances = dict(zip(sorted(calibrated), rising, strict=True))
     low, high = _interval(left_h, decided.band_ends_h, decided.band_low_h, decided.band_high_h, recipe.cap_h)
     return Answers(left_h, low, high, chances)
 
