@@ -49,7 +49,7 @@ def findings_of(
         pl.lit(machine.device_id, pl.Int32).alias("device_id"), "ts", "score", pl.lit(version).alias("model_version")
     )
     found = [_row(machine, model, grid, each, version, end) for each in anomalies_of(model, scored, first)]
-    return MachineFindings(machine, pl.DataFrame(found, schema=ANOMALIES, orient="row"), scores.cast(dict(SCORES)), _learned(model))
+    return MachineFindings(machine, pl.DataFrame(found, schema=ANOMALIES, orient="row"), scores.cast(SCORES), _learned(model))
 
 
 def anomalies_of(model: Model, scored: Scored, first: int = 0) -> list[Anomaly]:

@@ -166,7 +166,7 @@ def _members(pattern: Pattern, looks: _Looks, grown: forest.Forest) -> Floats:
     """How unusual each row is by each of MEMBERS, in their own measure, shape (rows, 3); the forest takes the slow look."""
     known = np.isfinite(looks.residual)
     filled = np.where(known, looks.residual, 0.0)
-    some = known.any(axis=(0, 2))
+    some: Flags = np.asarray(known.any(axis=(0, 2)))
     greatest = np.where(some, np.abs(filled).max(axis=(0, 2), initial=0.0), np.nan)
     far = np.fmax(*(components.distance(pattern.components, level) for level in looks.level))
     return np.stack([greatest, far, forest.unusual(grown, np.where(some[:, None], filled[0], np.nan))], axis=1)

@@ -66,7 +66,7 @@ def contributions(names: tuple[str, ...], deviation: Floats, measured: Floats, e
     power = np.nan_to_num(np.nanmean(np.where(np.isfinite(deviation), deviation, 0.0) ** 2, axis=0))
     shares = power / power.sum() if power.sum() > 0 else power
     both = np.isfinite(measured) & np.isfinite(expected)
-    found = []
+    found: list[Contribution] = []
     for column in np.argsort(-shares)[:MOST_NAMED]:
         rows = both[:, column]
         if rows.any() and (shares[column] >= LEAST_SHARE or not found):

@@ -35,11 +35,11 @@ def from_plain(stored: dict[str, Any]) -> Model:
         raise PermanentError(f"an anomaly model of format {stored.get('format')}; this version reads {FORMAT}: train it again")
     usual = Usual(*(stored[name] for name in ("centers", "scales", "season", "weights", "correlation")))
     found = Components(stored["axes"], stored["variances"], stored["rest"])
-    nodes = [stored[name].astype(np.int64) for name in ("roots", "feature")]
-    nodes += [stored["threshold"], stored["left"].astype(np.int64), stored["right"].astype(np.int64), stored["length"]]
+    roots, feature, left, right = (stored[name].astype(np.int64) for name in ("roots", "feature", "left", "right"))
+    grown = Forest(roots, feature, stored["threshold"], left, right, stored["length"], stored["usual_length"])
     return Model(
         names=tuple(stored["names"]), step_s=stored["step_s"], regimes=Regimes(stored["typical_w"]),
         pattern=Pattern(usual, stored["residual_spread"], stored["level_spread"], found),
-        forest=Forest(*nodes, stored["usual_length"]), limits=stored["limits"], trained_from_s=stored["trained_from_s"],
+        forest=grown, limits=stored["limits"], trained_from_s=stored["trained_from_s"],
         trained_to_s=stored["trained_to_s"], rows=stored["rows"], dropped_share=stored["dropped_share"],
     )  # fmt: skip
