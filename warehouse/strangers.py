@@ -43,4 +43,4 @@ def strangers(db: Database, factory_id: int, *, limit: int = 100) -> list[Strang
         payloads = dict(
             session.execute(select(DeadLetter.id, DeadLetter.payload).where(DeadLetter.id.in_([row[4] for row in found]))).all()
         )
-    return [Stranger(key, number, first, newest, payloads[letter_id]) for key, number, first, newest, letter_id in found]
+    return [Stranger(str(key), number, first, newest, payloads[letter_id]) for key, number, first, newest, letter_id in found]
