@@ -23,6 +23,8 @@ def plant(machines: int = MACHINES, lives: int = LIVES, hours: int = HOURS, seed
     life = np.repeat(np.arange(machines * lives), hours)
     age = np.tile(np.arange(hours, dtype=float), machines * lives)
     remaining = hours - 1 - age
+    # The record begins some time after the last maintenance, so that age alone does not tell the end.
+    age = age + np.repeat(rng.uniform(0, hours, machines * lives), hours)
     develops = np.repeat(rng.uniform(100, 400, machines * lives), hours)
     wear = np.clip(1 - remaining / develops, 0, None) ** 2
     load = rng.uniform(0.2, 1.0, total)

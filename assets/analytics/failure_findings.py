@@ -72,7 +72,8 @@ def risks_of(
     # A machine's whole running life: levels are compared with its beginning.
     asked = rows.filter(pl.col("device_id").is_in(list(device_ids)))
     recent = asked.filter(pl.col("life") == pl.col("life").max().over("device_id"))
-    risks, silent = [], []
+    risks: list[MachineRisk] = []
+    silent: list[str] = []
     features = model.encoder.features(recent) if recent.height else None
     answers = None if features is None else model.answer_features(features, recent)
     for device_id in device_ids:

@@ -119,7 +119,7 @@ def decide(rows: pl.DataFrame, targets: Targets, unseen: Sequence[Targets] | Non
     horizons, cap_h = recipe.horizons_h, recipe.cap_h
     if unseen is None:
         same, wide = Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])), np.array([cap_h])
-        nothing = dict.fromkeys(horizons)
+        nothing: dict[float, float | None] = dict.fromkeys(horizons)
         return Decisions(0.5, (0.5,) * len(horizons), 0.0, (same,) * len(horizons), np.array([cap_h]), -wide, wide, {}, nothing)
     failed = rows["remaining_h"].is_not_null().to_numpy()
     exact = failed | (rows["watched_h"].to_numpy() >= cap_h)
@@ -129,7 +129,9 @@ def decide(rows: pl.DataFrame, targets: Targets, unseen: Sequence[Targets] | Non
     left, within = _blended(unseen, share_left, shares)
     left_h = counted_down(left * cap_h, rows, half_life_h, cap_h)
     lives = rows["life"].to_numpy()
-    curves, quality, thresholds = [], {"rmse_h": judging.rmse(truth_h[exact], left_h[exact])}, {}
+    curves: list[Curve] = []
+    thresholds: dict[float, float | None] = {}
+    quality = {"rmse_h": judging.rmse(truth_h[exact], left_h[exact])}
     for at, horizon in enumerate(horizons):
         known = np.isfinite(targets.within[:, at])
         said, truth = within[known, at], targets.within[known, at]

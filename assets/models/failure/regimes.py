@@ -5,8 +5,9 @@ at the same settings: a small regression tree splits the machine-hours by the se
 leaf keeps mean and spread of every parameter. With one way of working it stays a single leaf.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +74,8 @@ def _unit_variance(values: Floats) -> Floats:
     return np.nan_to_num(np.column_stack(columns), nan=0.0)
 
 
-def _middle(column: Floats, how: "type[np.nanmean] | object" = np.nanmedian) -> float:
-    return float(how(column)) if np.isfinite(column).any() else 0.0  # type: ignore[operator]  # nanmedian or nanmean
+def _middle(column: Floats, how: Callable[..., Any] = np.nanmedian) -> float:
+    return float(how(column)) if np.isfinite(column).any() else 0.0
 
 
 def _spread(column: Floats) -> float:
