@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from rules.conditions import (
+    WHOLE_DEVICE,
     Aggregate,
     Comparison,
     Deviation,
@@ -125,7 +126,8 @@ def _known(arrivals: pl.DataFrame) -> list[pl.Expr]:
     """Last known values: a text makes the number unknown, and the other way round."""
     found = []
     for name in arrivals.columns:
-        if name == AT:
+        # Polars reads "*" as every column; and what says that anything arrived has its value in every row.
+        if name in {AT, WHOLE_DEVICE}:
             continue
         twin = text_key(name)
         if name.startswith("\0text("):

@@ -29,6 +29,7 @@ TREES: list[dict[str, Any]] = [
     {"parameter": "temp", "aggregate": "rate", "window_minutes": 1, "operator": "gt", "threshold": 10},
     {"missing": "temp", "for_minutes": 0.5},
     {"missing": "*", "for_minutes": 0.4},
+    {"operator": "AND", "conditions": [{"missing": "*", "for_minutes": 0.4}, HOT]},
     {"at_least": 2, "condition": HOT},
     {"at_least": 2, "condition": {**HOT, "for_minutes": 0.3}},
     {**HOT, "deadband": 5},
