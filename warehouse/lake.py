@@ -61,7 +61,7 @@ class Lake:
         self._root: duckdb.DuckDBPyConnection | None = None
         self._catalog_inode: int | None = None
         self._upgrade = upgrade
-        self.watts_a_unit: Callable[[int], Mapping[int, float]] = _all_in_watts
+        self.watts_a_unit: Callable[[int], Mapping[int, float]] = lambda _factory_id: {}
         """By factory: how many watts a unit of a machine's power is, of those that do not measure in W. `Installation` sets it."""
         self.commits = 0
         """How many transactions this object has committed: what was remembered of the lake before is old."""
@@ -292,10 +292,6 @@ class Lake:
             yield
         finally:
             self._file_lock.release()
-
-
-def _all_in_watts(_factory_id: int) -> Mapping[int, float]:
-    return {}
 
 
 class LakeReader:
