@@ -32,6 +32,7 @@ def test_loader_progress_is_kept_in_the_catalog_and_makes_no_files(lake: Lake) -
     assert lake.loader_position("main") == 19
 
 
+@pytest.mark.embedded
 def test_larger_loads_go_to_files_by_day(lake: Lake, settings: Settings) -> None:
     lake.append(series(1, "power", [1.0] * 500, step_s=600))
     folders = {path.parent.relative_to(settings.lake_files).as_posix() for path in Path(settings.lake_files).rglob("*.parquet")}

@@ -25,30 +25,31 @@ def land(db: Database, clock: ManualClock, batches: int) -> None:
             landing.append(session, empty_readings(), 0, clock.now())
 
 
-def test_only_batches_that_all_have_passed_are_deleted(sqlite_database: Database, lake: Lake, manual_clock: ManualClock) -> None:
-    land(sqlite_database, manual_clock, 5)
-    with system_session(sqlite_database, "test", write=True) as session:
+def test_only_batches_that_all_have_passed_are_deleted(one_database: Database, lake: Lake, manual_clock: ManualClock) -> None:
+    land(one_database, manual_clock, 5)
+    with system_session(one_database, "test", write=True) as session:
         landing.move_cursor(session, "rules", 0, 4)
     lake.append(empty_readings(), loader=("main", 3))
     later = manual_clock.now() + timedelta(hours=1)
-    assert trim_landing(sqlite_database, lake, later, ["rules"], "main") == 3
-    assert trim_landing(sqlite_database, lake, later, ["rules"], "main") == 0
+    assert trim_landing(one_database, lake, later, ["rules"], "main") == 3
+    assert trim_landing(one_database, lake, later, ["rules"], "main") == 0
 
 
-def test_young_batches_stay(sqlite_database: Database, lake: Lake, manual_clock: ManualClock) -> None:
-    land(sqlite_database, manual_clock, 2)
+def test_young_batches_stay(one_database: Database, lake: Lake, manual_clock: ManualClock) -> None:
+    land(one_database, manual_clock, 2)
     lake.append(empty_readings(), loader=("main", 2))
-    assert trim_landing(sqlite_database, lake, manual_clock.now(), [], "main") == 0
+    assert trim_landing(one_database, lake, manual_clock.now(), [], "main") == 0
 
 
-def test_nothing_is_deleted_while_the_lake_is_away(sqlite_database: Database, lake: Lake, manual_clock: ManualClock) -> None:
-    land(sqlite_database, manual_clock, 2)
+@pytest.mark.embedded
+def test_nothing_is_deleted_while_the_lake_is_away(one_database: Database, lake: Lake, manual_clock: ManualClock) -> None:
+    land(one_database, manual_clock, 2)
     lake.append(empty_readings(), loader=("main", 2))
     lake.close()
     lake._catalog_path.parent.rename(lake._catalog_path.parent.with_name("away"))
     with pytest.raises(LakeBusyError):
-        trim_landing(sqlite_database, lake, manual_clock.now() + timedelta(hours=1), [], "main")
-    with system_session(sqlite_database, "test") as session:
+        trim_landing(one_database, lake, manual_clock.now() + timedelta(hours=1), [], "main")
+    with system_session(one_database, "test") as session:
         assert len(landing.read_after(session, 0)) == 2
 
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.warehouse.frames import START, at, readings, series
 from warehouse import maintenance, retention, rollups
 from warehouse.db import Database
@@ -85,6 +87,7 @@ def test_merged_files_are_sorted(lake: Lake) -> None:
     assert order == sorted(order)
 
 
+@pytest.mark.embedded
 def test_files_of_a_load_that_was_killed_are_deleted_when_they_are_old(lake: Lake, settings: Settings) -> None:
     lake.append(series(1, "power", [1.0] * 300, step_s=1))
     orphan = Path(settings.lake_files) / "main" / "telemetry" / "orphan.parquet"
@@ -115,6 +118,7 @@ def test_young_snapshots_are_left_alone(lake: Lake) -> None:
     assert maintenance.expire_snapshots(lake, START) == 0
 
 
+@pytest.mark.embedded
 def test_files_that_no_snapshot_needs_are_deleted(lake: Lake, settings: Settings) -> None:
     for number in range(4):
         lake.append(series(1, "power", [1.0] * 300, step_s=1, start_s=number * 300))
