@@ -33,8 +33,8 @@ def trail(database: Database, two_people: tuple[Person, Person]) -> tuple[Databa
 
 
 @pytest.fixture
-def sqlite_trail(sqlite_database: Database, password_hash: str) -> tuple[Database, int]:
-    return written(sqlite_database, *(add_person(sqlite_database, password_hash, slug) for slug in ("north", "south")))
+def one_trail(one_database: Database, password_hash: str) -> tuple[Database, int]:
+    return written(one_database, *(add_person(one_database, password_hash, slug) for slug in ("north", "south")))
 
 
 def attack(db: Database, *statements: str) -> None:
@@ -80,15 +80,15 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("statements", ATTACKS.values(), ids=ATTACKS)
-def test_whatever_is_done_to_the_trail_shows(sqlite_trail: tuple[Database, int], statements: tuple[str, ...]) -> None:
-    db, factory_id = sqlite_trail
+def test_whatever_is_done_to_the_trail_shows(one_trail: tuple[Database, int], statements: tuple[str, ...]) -> None:
+    db, factory_id = one_trail
     attack(db, *statements)
     assert audit_trail.verify(db, factory_id).problems
     assert audit_trail.verify(db, factory_id + 1).is_whole
 
 
-def test_a_trail_that_was_made_anew_is_found_with_a_head_that_was_noted_elsewhere(sqlite_trail: tuple[Database, int]) -> None:
-    db, factory_id = sqlite_trail
+def test_a_trail_that_was_made_anew_is_found_with_a_head_that_was_noted_elsewhere(one_trail: tuple[Database, int]) -> None:
+    db, factory_id = one_trail
     noted = audit_trail.verify(db, factory_id).head
     attack(db, f"DELETE FROM audit_events WHERE {MINE} >= 1", "DELETE FROM audit_heads WHERE factory_id = 1")
     with tenant_session(db, factory_id, write=True) as session:
@@ -116,16 +116,16 @@ def test_postgresql_forbids_changes_by_rights_and_by_trigger(postgresql_database
     assert found == [True, True, False, False, False]
 
 
-def test_a_change_that_is_undone_leaves_no_trace(sqlite_trail: tuple[Database, int]) -> None:
-    db, factory_id = sqlite_trail
+def test_a_change_that_is_undone_leaves_no_trace(one_trail: tuple[Database, int]) -> None:
+    db, factory_id = one_trail
     with pytest.raises(RuntimeError, match="no"), tenant_session(db, factory_id, write=True) as session:
         audit.append(session, "rule.update", "rule:1", A_MONDAY, audit.Actor(factory_id))
         raise RuntimeError("no")
     assert audit_trail.verify(db, factory_id).events == 5
 
 
-def test_the_address_of_the_request_is_noted_where_the_caller_names_none(sqlite_trail: tuple[Database, int]) -> None:
-    db, factory_id = sqlite_trail
+def test_the_address_of_the_request_is_noted_where_the_caller_names_none(one_trail: tuple[Database, int]) -> None:
+    db, factory_id = one_trail
     note_address("192.0.2.9")
     try:
         with tenant_session(db, factory_id, write=True) as session:
@@ -147,8 +147,8 @@ def test_the_chain_can_be_checked_from_the_export_alone(trail: tuple[Database, i
     assert previous == audit_trail.verify(db, factory_id).head
 
 
-def test_csv_has_a_heading_and_runs_nothing_in_a_spreadsheet(sqlite_trail: tuple[Database, int]) -> None:
-    lines = list(audit_trail.as_csv(audit_trail.events_of(*sqlite_trail)))
+def test_csv_has_a_heading_and_runs_nothing_in_a_spreadsheet(one_trail: tuple[Database, int]) -> None:
+    lines = list(audit_trail.as_csv(audit_trail.events_of(*one_trail)))
     assert lines[0].startswith("position,happened_at,user_id,user_email,address,action")
     assert len(lines) == 6
     assert ",'=why," in lines[1]
@@ -168,6 +168,6 @@ def test_csv_has_a_heading_and_runs_nothing_in_a_spreadsheet(sqlite_trail: tuple
         (Wanted(user_id=999), 0),
     ],
 )
-def test_events_are_found_by_time_person_action_and_target(sqlite_trail: tuple[Database, int], wanted: Wanted, count: int) -> None:
-    db, factory_id = sqlite_trail
+def test_events_are_found_by_time_person_action_and_target(one_trail: tuple[Database, int], wanted: Wanted, count: int) -> None:
+    db, factory_id = one_trail
     assert audit_trail.page_of(db, factory_id, wanted, 10, 0)[1] == count

@@ -49,9 +49,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(sqlite_database: Database, settings: Settings, manual_clock: ManualClock, password_hash: str) -> Desk:
-    two = [add_person(sqlite_database, password_hash, slug) for slug in ("north", "south")]
-    return Desk(sqlite_database, settings, manual_clock, *two)
+def desk(one_database: Database, settings: Settings, manual_clock: ManualClock, password_hash: str) -> Desk:
+    two = [add_person(one_database, password_hash, slug) for slug in ("north", "south")]
+    return Desk(one_database, settings, manual_clock, *two)
 
 
 def test_a_key_has_the_rights_that_it_shares_with_its_person(desk: Desk) -> None:

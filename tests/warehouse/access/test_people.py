@@ -44,11 +44,11 @@ class House:
 
 
 @pytest.fixture
-def house(sqlite_database: Database, settings: Settings, manual_clock: ManualClock, password_hash: str) -> House:
+def house(one_database: Database, settings: Settings, manual_clock: ManualClock, password_hash: str) -> House:
     from tests.fixtures.people import add_person
 
-    two = add_person(sqlite_database, password_hash, "north"), add_person(sqlite_database, password_hash, "south")
-    return House(sqlite_database, settings, manual_clock, two)
+    two = add_person(one_database, password_hash, "north"), add_person(one_database, password_hash, "south")
+    return House(one_database, settings, manual_clock, two)
 
 
 @pytest.fixture

@@ -43,12 +43,12 @@ def test_active_alerts_and_counts_are_sums_over_factories(plant: Database) -> No
     assert system_figures(plant, NOW).active_alerts == 4
 
 
-def test_the_loader_is_behind_by_what_landed_after_its_position(sqlite_database: Database, lake: Lake) -> None:
-    position = land(sqlite_database, NOW - timedelta(seconds=9))
-    land(sqlite_database, NOW - timedelta(seconds=5))
-    assert loader_backlog(sqlite_database, lake, "main", NOW).waiting_batches == 2
+def test_the_loader_is_behind_by_what_landed_after_its_position(one_database: Database, lake: Lake) -> None:
+    position = land(one_database, NOW - timedelta(seconds=9))
+    land(one_database, NOW - timedelta(seconds=5))
+    assert loader_backlog(one_database, lake, "main", NOW).waiting_batches == 2
     lake.append(empty_readings(), loader=("main", position))
-    found = loader_backlog(sqlite_database, lake, "main", NOW)
+    found = loader_backlog(one_database, lake, "main", NOW)
     assert (found.waiting_batches, found.waiting_s) == (1, 5)
 
 
