@@ -24,6 +24,10 @@ LEAST_DAYS: Final = 7
 DAYS_OF_DOUBT: Final = 3
 """A pattern seen on so many days is believed half."""
 _CLIP: Final = 0.005
+LEAST_SPREAD: Final = 0.05
+"""Of a parameter's spread over all its regimes: switched off it may stand still to the last digit, and is still no finer instrument."""
+FARTHEST: Final = 30.0
+"""Spreads. What is farther off is broken or wrong, and explains nothing about the other parameters."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def deviations(usual: Usual, values: Floats, regime: Ints, times_s: Ints) -> Flo
 
 def residuals(usual: Usual, deviation: Floats) -> Floats:
     """What of each deviation the other parameters do not explain; NaN where it is not known itself; pure."""
-    found: Floats = deviation - completed(usual, deviation) @ usual.weights.T
+    found: Floats = deviation - _explained(usual, deviation)
     return found
 
 
@@ -71,10 +75,15 @@ def completed(usual: Usual, deviation: Floats) -> Floats:
 
 def expected(usual: Usual, deviation: Floats, regime: Ints, times_s: Ints) -> Floats:
     """What each parameter should have been given the others, in its own unit; pure."""
-    explained = completed(usual, deviation) @ usual.weights.T + usual.season[hour_of(times_s)]
+    explained = _explained(usual, deviation) + usual.season[hour_of(times_s)]
     row = np.clip(regime, 0, len(NAMES) - 1)
     found: Floats = usual.centers[row] + usual.scales[row] * explained
     found[regime < 0] = np.nan
+    return found
+
+
+def _explained(usual: Usual, deviation: Floats) -> Floats:
+    found: Floats = np.clip(completed(usual, deviation), -FARTHEST, FARTHEST) @ usual.weights.T
     return found
 
 
@@ -103,6 +112,7 @@ def _centers(values: Floats, regime: Ints, healthy: Flags, least_rows: int) -> t
     """Mean and standard deviation by regime, without the outermost per cent; a quantised sensor has no useful median."""
     count = values.shape[1]
     centers, scales = np.full((len(NAMES), count), np.nan), np.ones((len(NAMES), count))
+    coarse = np.array([LEAST_SPREAD * _clipped_spread(values[healthy, column]) for column in range(count)])
     for number in range(len(NAMES)):
         rows = values[healthy & (regime == number)]
         known = np.isfinite(rows).sum(axis=0)
@@ -111,8 +121,13 @@ def _centers(values: Floats, regime: Ints, healthy: Flags, least_rows: int) -> t
             low, high = np.quantile(seen, (_CLIP, 1 - _CLIP))
             clipped = np.clip(seen, low, high)
             centers[number, column] = clipped.mean()
-            scales[number, column] = max(float(clipped.std()), 1e-3 * abs(float(np.median(seen))), 1e-9)
+            scales[number, column] = max(float(clipped.std()), 1e-3 * abs(float(np.median(seen))), float(coarse[column]), 1e-9)
     return centers, scales
+
+
+def _clipped_spread(values: Floats) -> float:
+    seen = values[np.isfinite(values)]
+    return float(np.clip(seen, *np.quantile(seen, (_CLIP, 1 - _CLIP))).std()) if len(seen) else 0.0
 
 
 def _season(deviation: Floats, times_s: Ints) -> Floats:

@@ -51,4 +51,5 @@ def _pair(measured: float, expected: float) -> tuple[str, str]:
     decimals = 0
     while decimals < 6 and (size * 10**decimals < 100 or apart * 10**decimals < 1):
         decimals += 1
-    return f"{measured:,.{decimals}f}", f"{expected:,.{decimals}f}"
+    # Rounded first, and + 0: a hair below zero is zero.
+    return f"{round(measured, decimals) + 0.0:,.{decimals}f}", f"{round(expected, decimals) + 0.0:,.{decimals}f}"

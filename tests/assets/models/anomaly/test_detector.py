@@ -87,6 +87,22 @@ def test_idle_is_judged_as_idle_and_changes_are_not_judged() -> None:
     assert spans(score(learned, Grid(working.begin_s, 60, NAMES, shaking)).score)[0][0] in range(1_450, 1_500)
 
 
+def test_a_value_that_stood_still_to_the_last_digit_while_idle_may_stir_a_little() -> None:
+    """Its spread of nothing must not make a hair a deviation of millions, for itself or for what is expected of the others."""
+    working = pump(6_000)
+    idle = np.zeros(6_000, dtype=bool)
+    for begin in range(400, 6_000, 1_000):
+        idle[begin : begin + 500] = True
+    values = working.values.copy()
+    values[idle] = np.array([0.0, 100.0, 22.0, 0.3])
+    learned = learn(Grid(working.begin_s, 60, NAMES, values))
+    stirred = values.copy()
+    stirred[idle] += 0.002
+    found = score(learned, Grid(working.begin_s, 60, NAMES, stirred))
+    assert not spans(found.score)
+    assert np.nanmax(np.abs(found.expected)) < 3 * np.nanmax(np.abs(values))
+
+
 def test_what_never_changes_or_is_too_short_cannot_be_learned() -> None:
     with pytest.raises(NotLearnableError, match="no parameter"):
         learn(Grid(0, 60, ("a",), np.ones((2_000, 1))))

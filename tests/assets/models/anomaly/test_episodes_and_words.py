@@ -39,3 +39,8 @@ def test_a_percentage_of_nearly_nothing_is_not_told() -> None:
         sentence((found,), {}, {}, with_load=False)
         == "Offset x was above what is usual under the same conditions (0.500 instead of 0.000)."
     )
+
+
+def test_a_hair_below_zero_is_zero() -> None:
+    found = Contribution("power", 1.0, 12.0, -1e-9)
+    assert "(12.0 instead of 0.0)" in sentence((found,), {}, {}, with_load=False)
