@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 
 from assets.models import judging
+from assets.models.failure.decisions import Recipe
 from assets.models.failure.encoder import Columns
-from assets.models.failure.model import Recipe, learn
+from assets.models.failure.model import learn
 from bench.runner import Progress
 from warehouse.errors import InvalidInputError
 

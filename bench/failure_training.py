@@ -6,8 +6,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from assets.models.failure.decisions import Recipe
 from assets.models.failure.encoder import Columns
-from assets.models.failure.model import Recipe, learn
+from assets.models.failure.model import learn
 from bench.runner import Progress
 
 MACHINES: Final = 100

@@ -86,7 +86,8 @@ def measured(name: str, ask: Callable[[], object]) -> dict[str, float]:
     """p50, p95 and CPU of this process a question, after two that warm up; asked REPEATS times, or for LONGEST_S."""
     ask()
     ask()
-    cpu, times = time.process_time(), []
+    cpu = time.process_time()
+    times: list[float] = []
     while len(times) < REPEATS and sum(times) < LONGEST_S * 1000:
         began = time.perf_counter()
         ask()

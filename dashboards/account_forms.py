@@ -1,6 +1,7 @@
 """What people do with their own account: password, second factor, sign-ins, keys for programs."""
 
 from datetime import timedelta
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -123,7 +124,7 @@ def sign_ins() -> None:
             f"last used {escape(local.ago(row.last_used_at))}<br><small>{where}</small></p>"
         )
         if not here and st.button("End it", key=f"end-session-{row.id[:12]}", icon=":material/logout:"):
-            forms.attempt(lambda key=row.id: end_own_session(inst.db, inst.clock, who, key), "Ended.")
+            forms.attempt(partial(end_own_session, inst.db, inst.clock, who, row.id), "Ended.")
 
 
 def keys() -> None:
@@ -146,7 +147,7 @@ def keys() -> None:
             f"<small>{escape(may)} · until {escape(local.stamp(row.expires_at))} · {escape(used)}</small></p>"
         )
         if forms.is_sure("End this key", "Programs that use it are refused at once.", f"key-{row.id}"):
-            forms.attempt(lambda key=row.id: api_keys.revoke(inst.db, inst.clock, who, key), "The key is ended.")
+            forms.attempt(partial(api_keys.revoke, inst.db, inst.clock, who, row.id), "The key is ended.")
     _new_key()
 
 

@@ -61,7 +61,8 @@ def _filters(local: Local) -> Wanted:
             "Kind", list(KINDS), None, format_func=lambda key: KINDS.get(key, key), placeholder="Everything",
             label_visibility="collapsed", width=180, key="audit-kind",
         )  # fmt: skip
-        days = st.date_input("Days", (), max_value=local.now.date(), label_visibility="collapsed", width=220, key="audit-days")
+        nothing: Any = ()  # an empty range: Streamlit takes it and its types do not
+        days = st.date_input("Days", nothing, max_value=local.now.date(), label_visibility="collapsed", width=220, key="audit-days")
     start, end = _moments(days, local)
     return Wanted(start, end, person, kind, target.strip() or None)
 

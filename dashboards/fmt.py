@@ -30,9 +30,9 @@ def signed(value: float, digits: int = 2) -> str:
     return ("+" if value > 0 else "") + num(value, digits)
 
 
-def percent_change(now: float, before: float) -> str | None:
+def percent_change(now: float | None, before: float | None) -> str | None:
     """The change in percent with its sign, or None when there is nothing to compare with."""
-    return f"{signed(100 * (now / before - 1))} %" if before else None
+    return f"{signed(100 * (now / before - 1))} %" if before and now is not None else None
 
 
 def span(seconds: float) -> str:

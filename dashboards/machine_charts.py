@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from dashboards import charts
 from dashboards.axes import Option, Pairs, axis_bounds
@@ -51,7 +51,8 @@ def together(
     What has a third unit has no axis and is left out: `left_out` says so beforehand.
     """
     axes = _axes_of(units)
-    series, seen = [], {0: [], 1: []}
+    series = []
+    seen: dict[int, list[Any]] = {0: [], 1: []}
     for number, (panel, unit) in enumerate(zip(shown, units, strict=True)):
         if unit not in axes:
             continue

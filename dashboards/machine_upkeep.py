@@ -70,7 +70,7 @@ def _form(device: Device, local: Local) -> None:
         reason = st.text_input("Cause", max_chars=255, key=f"event-reason-{device.id}", placeholder="Worn bearing")
         cost = st.number_input("Cost, in the tariff's currency", 0.0, None, None, key=f"event-cost-{device.id}", placeholder="unknown")
         if st.form_submit_button("Write down", type="primary"):
-            end = _moment(ended, local) if how == ENDED else None
+            end = _moment(ended, local) if how == ENDED and ended is not None else None
 
             def keep() -> None:
                 if began is None:
@@ -81,6 +81,6 @@ def _form(device: Device, local: Local) -> None:
             forms.attempt(keep, "Written down")
 
 
-def _moment(chosen: datetime | None, local: Local) -> datetime | None:
+def _moment(chosen: datetime, local: Local) -> datetime:
     """What somebody chose on the factory's clock."""
-    return chosen.replace(tzinfo=local.zone).astimezone(UTC) if chosen else None
+    return chosen.replace(tzinfo=local.zone).astimezone(UTC)

@@ -111,8 +111,10 @@ def power_card(data: Data, counted: set[int], local: Local) -> str:
     )
 
 
-def energy_words(kwh: float, gap: str = "") -> str:
-    """Energy with its unit: as HTML, or with a gap as text."""
+def energy_words(kwh: float | None, gap: str = "") -> str:
+    """Energy with its unit: as HTML, or with a gap as text; a dash where none is known."""
+    if kwh is None:
+        return "—"
     value, unit = (kwh / 1000, "MWh") if kwh >= 100_000 else (kwh, "kWh")
     return f"{fmt.num(value)}{gap}{unit}" if gap else f"{fmt.num(value)}<u>{unit}</u>"
 

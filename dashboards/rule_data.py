@@ -94,11 +94,12 @@ def versions(factory_id: int, rule_id: int) -> list[Version]:
             happened_at=row.happened_at,
             by=names.get(row.user_id or 0, "The system"),
             action=row.action,
-            fields={name: row.after[name] for name in FIELDS if name in row.after},
-            device_ids=tuple(row.after.get("device_ids") or ()),
+            fields={name: after[name] for name in FIELDS if name in after},
+            device_ids=tuple(after.get("device_ids") or ()),
             before=row.before,
         )
         for number, row in enumerate(events, start=1)
+        if (after := row.after)
     ]
     return numbered[::-1]
 

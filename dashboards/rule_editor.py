@@ -1,6 +1,6 @@
 """The condition as rows and groups of fields; each change goes into the draft by a pure function of `rule_tree`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -109,15 +109,15 @@ def _do(slot: str, node_id: str, key: str) -> None:
         LAST: {"held": "5"}, NOT_LAST: {"held": None}, OFTEN: {"times": "3"}, NOT_OFTEN: {"times": None}, BACK: {"deadband": ""},
         NOT_BACK: {"deadband": None},
     }  # fmt: skip
-    moves = {
-        INTO: (rule_tree.wrap,), OUT: (rule_tree.unwrap,), COPY: (rule_tree.duplicate,),
-        UP: (rule_tree.move, -1), DOWN: (rule_tree.move, 1),
+    moves: dict[str, tuple[Callable[..., Tree], list[int]]] = {
+        INTO: (rule_tree.wrap, []), OUT: (rule_tree.unwrap, []), COPY: (rule_tree.duplicate, []),
+        UP: (rule_tree.move, [-1]), DOWN: (rule_tree.move, [1]),
     }  # fmt: skip
     chosen = st.session_state.get(key)
     if chosen in changes:
         grow(slot, lambda tree: rule_tree.change(tree, node_id, **changes[chosen]))
     elif chosen in moves:
-        function, *given = moves[chosen]
+        function, given = moves[chosen]
         grow(slot, function, node_id, *given)
 
 
@@ -149,4 +149,5 @@ def _fleet_typed(slot: str, name: str, key: str) -> None:
     typed, tree = st.session_state[key] or "", tree_of(slot)
     if tree is not None:
         is_asked = name in {"at_least", "fleet_within"} or typed.strip()
-        update(**{slot: replace(tree, **{name: typed if is_asked else None})})
+        changes: dict[str, Any] = {name: typed if is_asked else None}
+        update(**{slot: replace(tree, **changes)})

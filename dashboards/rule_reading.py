@@ -201,7 +201,7 @@ def _words(wrong: InvalidInputError) -> str:
 def _from(document: Mapping[str, Any], prefix: str, numbers: Any) -> Node:
     new_id = f"{prefix}{next(numbers)}"
     repeat = document.get("repeat") or {}
-    over = {"held": _text(document.get("for_minutes")), "times": _text(repeat.get("times"))}
+    over: dict[str, Any] = {"held": _text(document.get("for_minutes")), "times": _text(repeat.get("times"))}
     over |= {"within": str(repeat["within_minutes"])} if repeat else {}
     if "missing" in document:
         return Node(new_id, "missing", document["missing"], {"minutes": str(document["for_minutes"])})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from html import escape
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -109,7 +109,7 @@ def _steps(chain_id: int, row: ChainRow | None, people: Mapping[int, str]) -> li
         has = known[number] if number < len(known) else None
         key = f"{chain_id}-{number}"
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"line-step-{key}"):
-            label = "collapsed" if number else "visible"
+            label: Literal["collapsed", "visible"] = "collapsed" if number else "visible"
             person = has.user_id if has and has.user_id in options else NOBODY
             chosen = st.selectbox(
                 "Who", list(options), list(options).index(person), format_func=options.__getitem__, key=f"step-who-{key}",

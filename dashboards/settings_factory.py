@@ -2,7 +2,7 @@
 
 from datetime import time
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import available_timezones
 
 import streamlit as st
@@ -97,7 +97,7 @@ def _shift(number: int, row: Shift | None) -> Shift:
     has = row or Shift("", time(6), time(14))
     step = GRID_MINUTES * 60
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"line-shift-{number}"):
-        label = "collapsed" if number else "visible"
+        label: Literal["collapsed", "visible"] = "collapsed" if number else "visible"
         name = st.text_input(
             "Name", has.name, max_chars=50, key=f"shift-name-{number}", label_visibility=label, placeholder="Another shift"
         )
@@ -130,7 +130,7 @@ def energy() -> None:
 def _band(number: int, row: Band | None) -> Band:
     has = row or Band("", 0.0)
     choices = DAYS if has.weekdays in DAYS.values() else {"As it is": has.weekdays, **DAYS}
-    label = "collapsed" if number else "visible"
+    label: Literal["collapsed", "visible"] = "collapsed" if number else "visible"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"line-band-{number}"):
         name = st.text_input("Name", has.name, max_chars=50, key=f"band-name-{number}", label_visibility=label, placeholder="Peak")
         price = st.number_input("Price a kWh", 0.0, None, has.price, format="%.4f", key=f"band-price-{number}", label_visibility=label)

@@ -24,9 +24,10 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rules.book import EVERY_DEVICE, Reading, RuleBook, evaluate, expect, plan_looks, tick
+from rules.book import EVERY_DEVICE, RuleBook, evaluate, expect, plan_looks, tick
 from rules.conditions import WHOLE_DEVICE
 from rules.engine import CLEARED, RAISED, Cleared, Event, Raised, Withdrawn, triggered
+from rules.frames import readings_of, telemetry_of
 from rules.measures import BaselineAt, no_baseline
 from rules.memory import Counts, Memory
 from rules.recording import Found, Over, record
@@ -323,21 +324,6 @@ def record_events(session: Session, happened: Sequence[Happened], now: datetime,
     for alert in touched:
         alert.repeat_count = max(0, alert.repeat_count)
     return count
-
-
-def readings_of(frame: pl.DataFrame) -> Iterator[Reading]:
-    """The rows of a READINGS frame as the engine reads them: times in microseconds, numbers and texts in one."""
-    columns = [frame[name].to_physical().to_list() for name in ("factory_id", "device_id", "parameter", "ts", "received_at", "value")]
-    if frame["text"].null_count() < frame.height:
-        columns[-1] = [text if value is None else value for value, text in zip(columns[-1], frame["text"].to_list(), strict=True)]
-    return zip(*columns, strict=True)
-
-
-def telemetry_of(frame: pl.DataFrame, raised: Raised) -> dict[str, float | str]:
-    """Everything that the device said at the moment of an alert, from the batch that raised it."""
-    rows = frame.filter((pl.col("device_id") == raised.device_id) & (pl.col("ts").to_physical() == raised.at_us))
-    said = {parameter: text if value is None else value for parameter, value, text in rows.select("parameter", "value", "text").rows()}
-    return {parameter: value for parameter, value in said.items() if value is not None}
 
 
 def _remembered(state: bytes | None, cursor: int) -> tuple[int, Memory, dict[int, str]]:

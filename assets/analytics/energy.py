@@ -77,7 +77,7 @@ def analyse(inputs: Inputs, tell: Tell) -> Result:
         "currency": tariff.currency if tariff else None,
         "not_forecast": too_little,
     }
-    return Result(summary, {"energy_forecasts": frames.select(FORECASTS.names()).cast(dict(FORECASTS))}, charts(made, enough, timezone))
+    return Result(summary, {"energy_forecasts": frames.select(FORECASTS.names()).cast(FORECASTS)}, charts(made, enough, timezone))
 
 
 def horizon_of(parameters: Mapping[str, Any]) -> int:

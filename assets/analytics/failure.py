@@ -12,7 +12,8 @@ from assets.analytics.failure_charts import risk_chart
 from assets.analytics.failure_findings import findings, headline, model_facts, risks_of, table
 from assets.analytics.machine_hours import MachineHours, machine_hours
 from assets.analytics.registry import ModelCard, ModelRegistry, ModelUnusableError, Training
-from assets.models.failure.model import FailureModel, Recipe, learn
+from assets.models.failure.decisions import Recipe
+from assets.models.failure.model import FailureModel, learn
 from warehouse.installation import Installation
 
 NAME: Final = "failure"
@@ -74,7 +75,7 @@ def trained_model(installation: Installation, factory_id: int, end: datetime, te
     model = learn(hours.rows, hours.columns, SETTINGS, lambda share, stage: tell(15 + 65 * share, stage))
     training = Training(
         snapshot_id, _first(hours.rows), end, (*hours.columns.parameters, *hours.columns.contexts, *hours.columns.extras),
-        model.decisions.quality | {"failures": float(hours.failures), "machine_hours": float(hours.rows.height)},
+        {**model.decisions.quality, "failures": float(hours.failures), "machine_hours": float(hours.rows.height)},
         {"horizons_h": list(SETTINGS.horizons_h), "cap_h": SETTINGS.cap_h, "label_source": hours.label_source,
          "forest_share": list(model.decisions.share_within), "forest_share_life": model.decisions.share_left,
          "importance": dict(list(model.importance.items())[:10])},

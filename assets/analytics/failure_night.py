@@ -68,7 +68,7 @@ def drifted_share(model: FailureModel, rows: pl.DataFrame, device_ids: list[int]
     known = np.isfinite(values)
     distance = np.where(known, np.abs(np.nan_to_num(values)), 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     by_machine = pl.DataFrame({"device_id": recent["device_id"], "distance": distance}).group_by("device_id").agg(pl.col("distance").mean())
-    return float((by_machine["distance"] > FAR).mean() or 0.0)
+    return int((by_machine["distance"] > FAR).sum()) / by_machine.height
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, float]:

@@ -78,7 +78,7 @@ def failures_and_work(db: Database, factory_id: int, device_ids: Sequence[int], 
     alerts = fault_spans(db, factory_id, start, end).filter(pl.col("device_id").is_in(list(device_ids)))
     ended = pl.when(pl.col("end") >= end).then(None).otherwise(pl.col("end") + ONE_FAULT)
     faults = alerts.select("device_id", kind=pl.lit("failure"), began_at="begin", ended_at=ended)
-    return pl.concat([recorded, faults.cast(dict(recorded.schema))]), "critical alerts"
+    return pl.concat([recorded, faults.cast(recorded.schema)]), "critical alerts"
 
 
 def _hourly(installation: Installation, factory_id: int, device_ids: Sequence[int], start: datetime, end: datetime) -> pl.DataFrame:

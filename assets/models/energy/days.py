@@ -28,7 +28,7 @@ class Calendar:
     """What is known of days in advance."""
 
     holidays: frozenset[date] = frozenset()
-    shift_hours: tuple[int, ...] = (6, 14, 22)
+    shift_hours: tuple[float, ...] = (6, 14, 22)
     """Hours at which shifts begin."""
 
     def kind(self, day: date) -> int:

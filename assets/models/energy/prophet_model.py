@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]  # its types are a package of their own, for this one module
 
 from assets.models.energy.days import HOLIDAY, Calendar, Days, Floats
 from assets.models.energy.plain import week_median
