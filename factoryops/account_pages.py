@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from api.origin import address_of
-from dashboards.assets import STATIC
+from dashboards.static_files import STATIC
 from factoryops.guard import COOKIE, SIGN_IN, is_same_origin
 from factoryops.headers import PLAIN_PAGE
 from rules.notify import account_mails

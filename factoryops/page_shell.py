@@ -5,7 +5,7 @@ import re
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards.assets import head_and_foot
+from dashboards.static_files import head_and_foot
 from factoryops.headers import PAGE_POLICY
 
 _TITLE = re.compile(rb"<title>.*?</title>", re.DOTALL)

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from api.origin import address_of
-from dashboards.assets import STATIC
+from dashboards.static_files import STATIC
 from factoryops.account_pages import CODE, LAST_FACTORY, TOO_OFTEN, code_page, entered, is_tls, read_form
 from factoryops.guard import COOKIE, SIGN_IN, SessionCache, is_same_origin, safe_next, token_of
 from factoryops.headers import PLAIN_PAGE

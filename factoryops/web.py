@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from api.app import create_app as create_api
 from dashboards import resources
 from dashboards import server as dashboards_server
-from dashboards.assets import STATIC, stylesheet
+from dashboards.static_files import STATIC, stylesheet
 from factoryops.account_pages import AccountPages
 from factoryops.guard import SessionCache, SessionGuard
 from factoryops.headers import SecurityHeaders

@@ -8,7 +8,6 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-import assets.reporting.parameters  # noqa: F401  # as the web server does before any page: else `assets` is dashboards/assets.py
 import dashboards
 from dashboards import cache, resources
 from dashboards.session import COOKIE

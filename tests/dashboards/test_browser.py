@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from dashboards.assets import STATIC
+from dashboards.static_files import STATIC
 from ingest.broker import Mosquitto
 from ingest.consumer import Ingester
 from ingest.device_keys import hash_device_key
