@@ -42,7 +42,9 @@ compute_logs: {{module: dagster._core.storage.noop_compute_log_manager, class: N
 
 def instance_yaml(database_url: str) -> str:
     """Dagster's settings; with the address of a PostgreSQL database for its state, or with none for SQLite in its folder."""
-    return INSTANCE_YAML + (SHARED_YAML.format(url=json.dumps(database_url)) if database_url else "")
+    # dagster-postgres speaks psycopg2's dialect (NOTIFY with a parameter), and SQLAlchemy 2.1 would take psycopg 3 by itself.
+    address = database_url.replace("postgresql://", "postgresql+psycopg2://", 1)
+    return INSTANCE_YAML + (SHARED_YAML.format(url=json.dumps(address)) if address else "")
 
 
 def workspace_yaml(host: str, port: int) -> str:

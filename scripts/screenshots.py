@@ -10,6 +10,7 @@ simulator, no Dagster.
 
 import argparse
 import io
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,7 @@ def _settings(home: Path, port: int) -> Settings:
         app_env="demo",
         web_port=port,
         app_url=f"http://127.0.0.1:{port}",
-        jwt_secret_key="only-for-pictures-" + "x" * 32,
+        jwt_secret_key=secrets.token_hex(),
         sign_in_requests_per_minute=0,
         api_requests_per_minute=0,
         # The clock stands still: a session never ends, and nothing is ever older than it was.

@@ -91,7 +91,9 @@ def make_bucket(settings: Settings, address: str) -> None:
     bucket, store = address.removeprefix("s3://").partition("/")[0], fsspec.filesystem("s3", **_s3_options(settings))
     try:
         if not store.exists(bucket):
-            store.mkdir(bucket)
+            # Amazon takes no location for the region that is its default, and needs one for every other.
+            place = {} if settings.s3_region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": settings.s3_region}}
+            store.call_s3("create_bucket", Bucket=bucket, **place)
     except store_errors(address) as failed:
         raise RetryableError(f"there is no bucket {bucket}, and it cannot be made: {failed}", bucket=bucket) from failed
 

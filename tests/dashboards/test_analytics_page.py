@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from assets.analytics.copilot import make_insights
 from assets.analytics.schedules import schedules
+from dashboards import cache
 from dashboards.analytics_parts import findings, job_line, left
 from dashboards.fmt import Local
 from tests.dashboards.conftest import Pages, words
@@ -116,10 +117,12 @@ def test_an_analysis_is_started_followed_cancelled_and_deleted(pages: Pages) -> 
     assert (job.job_type, job.parameters, len(job.device_ids), job.status) == ("energy_forecast", {"horizon_days": 3}, 3, "pending")
     job_runs.claim(inst.db, inst.clock, job.id, "run")
     job_runs.beat(inst.db, inst.clock, job_row(plants, job.id), 40, "trying models")
+    cache.forget(job.factory_id)
     app = pages.open(plants.north, "analytics", tab="jobs")
     assert "40 %, trying models" in words(app)
     assert "being cancelled" in press(app, "Cancel")
     job_runs.fail(inst.db, inst.clock, job_row(plants, job.id), "x")
+    cache.forget(job.factory_id)
     app = pages.open(plants.north, "analytics", tab="jobs")
     assert "cancelled by Chief of North" in words(app)
     assert "No analysis was ordered yet" in press(app, "Delete")

@@ -1,6 +1,5 @@
 """Every service of deploy/compose.yaml as a plain process on this machine: its own command, its own environment, other addresses."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -65,9 +64,10 @@ class Stack:
     def start(self, *names: str) -> None:
         """Starts services."""
         for name in names:
-            self._running[name] = subprocess.Popen(
-                self.command(name), env=self.environment(name), cwd=REPOSITORY, stdout=self._log(name), stderr=subprocess.STDOUT
-            )
+            with self._log(name) as log:
+                self._running[name] = subprocess.Popen(
+                    self.command(name), env=self.environment(name), cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT
+                )
 
     def start_proxy(self, caddy: Path) -> None:
         """Starts Caddy with the file of deploy/."""
@@ -77,7 +77,8 @@ class Stack:
             HTTPS_PORT=str(self.ports["https"]), CADDY_ADMIN=f"127.0.0.1:{self.ports['admin']}",
         )  # fmt: skip
         command = [str(caddy), "run", "--config", str(DEPLOY / "caddy" / "Caddyfile"), "--adapter", "caddyfile"]
-        self._running["proxy"] = subprocess.Popen(command, env=environment, stdout=self._log("proxy"), stderr=subprocess.STDOUT)
+        with self._log("proxy") as log:
+            self._running["proxy"] = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
     @property
     def authority(self) -> Path:
@@ -106,5 +107,4 @@ class Stack:
         return codes
 
     def _log(self, name: str) -> IO[bytes]:
-        # The descriptor belongs to the child once it runs; ours is closed with the object.
-        return os.fdopen(os.open(self._folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
+        return (self._folder / f"{name}.log").open("ab")

@@ -54,11 +54,11 @@ def test_dagsters_folder_turns_telemetry_off_and_names_our_code(tmp_path: Path) 
 
 
 def test_on_several_machines_dagster_keeps_its_state_in_a_database_that_only_its_owner_can_read_of(tmp_path: Path) -> None:
-    address = "postgresql://u:p%40ss@db/dagster"
+    address = "postgresql://user:password@db/dagster"
     folder = dagster_home.write(Settings(factoryops_home=tmp_path, dagster_database_url=address, dagster_code_host="code"), 3071)
     instance = yaml.safe_load((folder / "dagster.yaml").read_text())
     workspace = yaml.safe_load((folder / "workspace.yaml").read_text())
-    assert instance["storage"] == {"postgres": {"postgres_url": address}}
+    assert instance["storage"] == {"postgres": {"postgres_url": address.replace("postgresql:", "postgresql+psycopg2:")}}
     assert stat.S_IMODE((folder / "dagster.yaml").stat().st_mode) == 0o600
     assert workspace["load_from"][0]["grpc_server"]["host"] == "code"
 
