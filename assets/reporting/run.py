@@ -1,11 +1,10 @@
-"""Makes one ordered report from beginning to end: claim, collect, notebook and files side by side, gate, seal, ledger, store."""
+"""Makes one ordered report from beginning to end: claim, collect, files, notebook, gate, seal, ledger, store."""
 
 import io
 import json
 import tempfile
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from assets.reporting.digest import sha256
 from assets.reporting.html import document_html
 from assets.reporting.json_report import report_json
 from assets.reporting.keys import ensure_keys, key_files
+from assets.reporting.memory import give_back_memory
 from assets.reporting.notebook_document import document_of
 from assets.reporting.notebook_run import notebook_of, run_notebook
 from assets.reporting.parameters import ReportOrder
@@ -142,12 +142,13 @@ def make(
             snapshot_id=snapshot_id,
             operational=operational,
         )
-        tell(30, "computing and drawing")
-        with ThreadPoolExecutor(1) as side:
-            tables = side.submit(_tables, installation, factory_id, order, found, folder)
-            pages = _pages(installation, order, folder)
-            tell(70, "writing files")
-            files = pages | tables.result()
+        # Before the kernel starts, not beside it: a second and a half longer, and 100 MB less at once.
+        tell(25, "writing tables")
+        files = _tables(installation, factory_id, order, found, folder)
+        give_back_memory()
+        tell(40, "computing and drawing")
+        files |= _pages(installation, order, folder)
+        tell(70, "writing files")
         files["inputs"] = inputs_zip(found.operational)
     return Made(files, _proof(order, found, files), found.facts)
 
