@@ -305,6 +305,7 @@ def machine_of_north(web_server: WebServer) -> Iterator[Machine]:
 
 
 @pytest.mark.broker
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("rule_maker")
 def test_a_nested_rule_is_built_tried_saved_fires_on_a_message_and_is_resolved(person: Person, machine_of_north: Machine) -> None:
     inst, page = person.server.plants.installation, person.page
@@ -325,7 +326,7 @@ def test_a_nested_rule_is_built_tried_saved_fires_on_a_message_and_is_resolved(p
     page.get_by_label("Limit", exact=True).nth(2).fill("7.1")
     page.wait_for_selector(".sentence:has-text('or vibration is above 7.1 mm/s')")
     page.click("button:has-text('Try it on the past')")
-    page.wait_for_selector("[data-trial='3']")
+    page.wait_for_selector("[data-trial='3']", timeout=2 * SLOW_MS)
     page.wait_for_selector("[data-testid=stEChartsChart] canvas, .stEChartsChart canvas, canvas")
     page.click("button:has-text('Save the rule')")
     page.wait_for_selector("h1:has-text('Hot and loud')")
