@@ -9,6 +9,8 @@ from warehouse.settings import Settings
 INSTANCE_FILE: Final = "dagster.yaml"
 WORKSPACE_FILE: Final = "workspace.yaml"
 LOCATION: Final = "factoryops"
+WORKERS: Final = 16
+"""Threads of the code server: each draining tick holds one all the time."""
 # Every line was measured; see docs/decisions.md. Draining sensors hold a thread each for up to 20 s, so without threads one
 # of them would stop all others; and one dequeue a second is what starts a run in 3 s.
 INSTANCE_YAML: Final = """\
@@ -65,6 +67,16 @@ def write(settings: Settings, code_server_port: int) -> Path:
     instance.write_text(instance_yaml(settings.dagster_database_url))
     (folder / WORKSPACE_FILE).write_text(workspace_yaml(settings.dagster_code_host, code_server_port))
     return folder
+
+
+def arguments(folder: Path, listen_host: str, *, code_port: int, web_port: int) -> dict[str, tuple[str, ...]]:
+    """What each kind of process of `pipelines.process` is started with, on one machine and on several; pure."""
+    workspace, quiet = ("-w", str(folder / WORKSPACE_FILE)), ("--log-level", "warning")
+    return {
+        "code": ("-h", listen_host, "-p", str(code_port), "-n", str(WORKERS), "--location-name", LOCATION, *quiet),
+        "daemon": (*workspace, *quiet),
+        "webserver": ("-h", listen_host, "-p", str(web_port), *workspace, "--dagster-log-level", "warning"),
+    }
 
 
 def environment(folder: Path) -> dict[str, str]:

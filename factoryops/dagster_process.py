@@ -3,27 +3,17 @@
 import os
 import sys
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from factoryops import dagster_home
-from factoryops.parts import DAGSTER_WORKERS
 from warehouse.errors import InvalidInputError
 from warehouse.settings import Settings, child_environment
-
-QUIET: Final = ("--log-level", "warning")
 
 
 def command(settings: Settings, kind: str, listen_host: str) -> list[str]:
     """Its command line. Raises InvalidInputError for a kind that there is not."""
-    workspace = str(settings.home / "dagster" / dagster_home.WORKSPACE_FILE)
-    options = {
-        "code": (
-            *("-h", listen_host, "-p", str(settings.dagster_code_port), "-n", str(DAGSTER_WORKERS)),
-            *("--location-name", dagster_home.LOCATION, *QUIET),
-        ),
-        "daemon": ("-w", workspace, *QUIET),
-        "webserver": ("-h", listen_host, "-p", str(settings.dagster_port), "-w", workspace, "--dagster-log-level", "warning"),
-    }
+    folder = settings.home / "dagster"
+    options = dagster_home.arguments(folder, listen_host, code_port=settings.dagster_code_port, web_port=settings.dagster_port)
     if kind not in options:
         raise InvalidInputError(f"Dagster has no process {kind!r}: there are {', '.join(options)}", path="kind")
     return [sys.executable, "-m", "pipelines.process", kind, *options[kind]]

@@ -12,8 +12,6 @@ from warehouse.db import Database
 from warehouse.settings import Settings
 
 PYTHON: Final = (sys.executable, "-m")
-DAGSTER_WORKERS: Final = 16
-"""Threads of the code server: each draining tick holds one all the time."""
 # Its own heartbeat, and our code loaded: without either no alert is raised.
 DAEMON_IS_WELL: Final = """{
   instance { daemonHealth { daemonStatus(daemonType: "SENSOR") { healthy } } }
@@ -37,32 +35,30 @@ def dagster_parts(settings: Settings, ports: Ports) -> list[list[Part]]:
     They are told to stop together: the daemon waits for ticks in flight, which end as soon as the code server knows.
     """
     folder = settings.home / "dagster"
-    workspace = str(folder / dagster_home.WORKSPACE_FILE)
-    quiet = ("--log-level", "warning")
+    arguments = dagster_home.arguments(folder, "127.0.0.1", code_port=ports.code_server, web_port=ports.dagster)
 
-    def part(name: str, command: tuple[str, ...], is_ready: probes.Probe) -> Part:
+    def part(name: str, kind: str, is_ready: probes.Probe) -> Part:
         return Part(
             name,
-            (*PYTHON, "pipelines.process", *command),
+            (*PYTHON, "pipelines.process", kind, *arguments[kind]),
             is_ready,
             environment=dagster_home.environment(folder),
             stops_with="dagster",
             stop_within_s=4,
         )
 
-    address = ("-h", "127.0.0.1", "-p", str(ports.code_server), "-n", str(DAGSTER_WORKERS), "--location-name", dagster_home.LOCATION)
     return [
         # Code is loaded before the port is bound.
-        [part("code", ("code", *address, *quiet), probes.listens(ports.code_server))],
+        [part("code", "code", probes.listens(ports.code_server))],
         [
             part(
                 "dagster",
-                ("webserver", "-h", "127.0.0.1", "-p", str(ports.dagster), "-w", workspace, "--dagster-log-level", "warning"),
+                "webserver",
                 probes.page_answers(ports.dagster, "/server_info"),
             ),
             part(
                 "daemon",
-                ("daemon", "-w", workspace, *quiet),
+                "daemon",
                 probes.graphql_says(ports.dagster, DAEMON_IS_WELL, daemon_is_well),
             ),
         ],
