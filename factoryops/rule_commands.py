@@ -156,7 +156,9 @@ def _told(trial: Any, keys: dict[int, str]) -> Iterator[str]:
         values = ", ".join(
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in episode.values.items()
         )
-        yield f"  {keys.get(episode.device_id, episode.device_id)}  {episode.start.astimezone(zone):%Y-%m-%d %H:%M:%S} - {end}  {values}"
+        before = " (before the period)" if episode.start < found.since else ""
+        start = f"{episode.start.astimezone(zone):%Y-%m-%d %H:%M:%S}{before}"
+        yield f"  {keys.get(episode.device_id, episode.device_id)}  {start} - {end}  {values}"
     if len(found.episodes) > MOST_TOLD:
         yield f"  and {len(found.episodes) - MOST_TOLD} more"
     yield "alerts a day"

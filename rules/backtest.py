@@ -34,6 +34,7 @@ class Episode:
 
     device_id: int
     start: datetime
+    """Before the period when the alert already went on as that began."""
     end: datetime | None
     """None: it goes on at the end of the period."""
     values: Mapping[str, float | str]
@@ -52,21 +53,29 @@ class Backtest:
     readings: int
 
     def per_day(self, zone: tzinfo) -> dict[str, int]:
-        """How many alerts began on each day of the factory's calendar (YYYY-MM-DD), days without any included."""
+        """How many alerts began on each day of the factory's calendar (YYYY-MM-DD), days without any included.
+
+        One that already went on at `since` counts on the first day: the period begins with it.
+        """
         day, last = self.since.astimezone(zone).date(), self.until.astimezone(zone).date()
         found: dict[str, int] = {}
         while day <= last:
             found[day.isoformat()] = 0
             day += timedelta(days=1)
         for episode in self.episodes:
-            found[episode.start.astimezone(zone).date().isoformat()] += 1
+            found[self.start_within(episode).astimezone(zone).date().isoformat()] += 1
         return found
 
     @property
     def share_firing(self) -> float:
         """Share of the devices' time, from 0 to 1, during which an alert was going on."""
         total_s = (self.until - self.since).total_seconds() * max(1, len(self.device_ids))
-        return sum(((episode.end or self.until) - episode.start).total_seconds() for episode in self.episodes) / total_s if total_s else 0.0
+        firing_s = sum(((episode.end or self.until) - self.start_within(episode)).total_seconds() for episode in self.episodes)
+        return firing_s / total_s if total_s else 0.0
+
+    def start_within(self, episode: Episode) -> datetime:
+        """When an alert began, or `since` for one that already went on then (found by the readings from before the period)."""
+        return max(episode.start, self.since)
 
 
 @dataclass(frozen=True)

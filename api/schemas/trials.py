@@ -40,6 +40,7 @@ class EpisodeOut(Schema):
 
     device_id: int
     start: Moment
+    """Before `since` when the alert already went on as the period began."""
     end: Moment | None
     """None: it goes on at the end of the period."""
     values: dict[str, Any]
@@ -54,7 +55,7 @@ class BacktestOut(Schema):
     device_ids: list[int]
     alerts: int
     per_day: dict[str, int]
-    """By day of the factory's calendar."""
+    """By day of the factory's calendar; what already went on at `since` counts on the first day."""
     share_firing: Annotated[float, Field(ge=0)]
     """Share of the machines' time, from 0 to 1, during which an alert was going on."""
     readings: int

@@ -104,6 +104,24 @@ def test_the_share_of_time_firing_counts_open_alerts_up_to_the_end() -> None:
     assert result((0, 12), (42, None)).share_firing == pytest.approx((12 + 6) / 48)
 
 
+def test_an_alert_that_already_goes_on_counts_on_the_first_day_and_for_its_time_within_the_period() -> None:
+    """The period begins at 07:00 in Vietnam; six and eight hours before, it is the day before there as well."""
+    found = result((-8, 12), (-6, None))
+    assert found.per_day(ZoneInfo("Asia/Ho_Chi_Minh")) == {"1970-01-01": 2, "1970-01-02": 0, "1970-01-03": 0}
+    assert found.per_day(ZoneInfo("America/New_York")) == {"1969-12-31": 2, "1970-01-01": 0, "1970-01-02": 0}
+    assert found.share_firing == pytest.approx((12 + 48) / 48)
+
+
+def test_what_began_before_the_period_and_goes_on_in_it_is_told_with_its_own_beginning() -> None:
+    """Over 80 from two hours before `since`, the period's first minutes after local midnight, until an hour into it."""
+    since = datetime(2026, 11, 23, 17, 8, tzinfo=UTC)
+    from_s = (since - EPOCH).total_seconds()
+    rows = [(from_s + minute * 60, "temp", 85.0 if -120 <= minute < 60 else 70.0) for minute in range(-240, 120)]
+    found = run(rule(HOT, devices=(5,), cooldown_min=600), (5,), lambda _device: frame(rows), since, since + DAY)
+    assert [(one.start, one.end) for one in found.episodes] == [(since - timedelta(hours=2), since + timedelta(hours=1))]
+    assert found.per_day(ZoneInfo("Asia/Ho_Chi_Minh")) == {"2026-11-24": 1, "2026-11-25": 0}
+
+
 def test_two_versions_are_compared_by_alerts_that_overlap() -> None:
     found = compare(result((1, 2), (10, 12), (40, None)), result((1.5, 3), (20, 21)))
     assert [one.start.hour for one in found.only_new] == [10, 16]
