@@ -52,8 +52,15 @@ class SoleProcess:
         """Gives the lock back; does nothing when it is not held."""
         # It counts how often it was taken; giving back gives all of it back.
         self._file.release(force=True)
-        if self._connection is not None:
-            # The end of the session is what frees its advisory locks, whatever state it is in.
+        if self._connection is None:
+            return
+        try:
+            # Said aloud: after a mere goodbye the server frees it only once its process notices, and the next taker would be refused.
+            self._ask("SELECT pg_advisory_unlock_all()")
+        except self._db.engine.dialect.loaded_dbapi.Error as lost:
+            # The end of the session frees it just as well.
+            log.info("lock_went_with_its_connection", name=self.name, problem=str(lost)[:200])
+        finally:
             self._connection.invalidate()
             self._connection = None
 
