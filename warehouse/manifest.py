@@ -56,6 +56,8 @@ def _read(cursor: duckdb.DuckDBPyConnection, table: str, folder: str) -> Manifes
         JOIN {_META}.ducklake_column k ON k.table_id = t.table_id AND k.end_snapshot IS NULL AND k.column_name = ?
         LEFT JOIN {_META}.ducklake_file_column_stats c ON c.data_file_id = f.data_file_id AND c.column_id = k.column_id
         WHERE t.table_name = ? AND t.end_snapshot IS NULL
+        -- A file that was merged has a column of DuckLake's own, and the first file says which columns all must have.
+        ORDER BY f.partial_max IS NOT NULL, f.data_file_id
         """,
         [SHAPES[table].time, table],
     ).fetchall()

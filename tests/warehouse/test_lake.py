@@ -1,5 +1,6 @@
 """The lake: nothing is half written, nothing is lost when it is away, no reader leaves its factory."""
 
+import pickle
 import subprocess
 import sys
 from datetime import timedelta
@@ -100,12 +101,11 @@ def test_a_lake_that_is_away_at_the_start_is_not_replaced_by_an_empty_one(lake: 
 
 
 WRITER = """
+import pickle
 import sys
-from pathlib import Path
 from tests.warehouse.frames import series
 from warehouse.lake import Lake
-from warehouse.settings import Settings
-lake = Lake(Settings(factoryops_home=Path(sys.argv[1])))
+lake = Lake(pickle.loads(bytes.fromhex(sys.argv[1])))
 for number in range(15):
     lake.append(series(int(sys.argv[2]), "power", [1.0] * 250, start_s=number * 20_000))
 """
@@ -115,8 +115,9 @@ for number in range(15):
 def test_two_processes_write_at_once_and_nothing_is_lost(settings: Settings) -> None:
     Lake(settings).append(readings((9, "power", 0, 1.0)))
     # Not multiprocessing: its children run the parent's main module again, which a Streamlit test may have replaced.
+    told = pickle.dumps(settings).hex()
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(settings.home), device_id], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", WRITER, told, device_id], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
         for device_id in ("1", "2")
     ]
     reader, counts = Lake(settings).reader(1), []

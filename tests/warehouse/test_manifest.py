@@ -40,6 +40,16 @@ def test_files_hold_what_ducklake_says(rolled: Lake) -> None:
     assert len(through_files(rolled)) == 3000
 
 
+def test_files_that_were_merged_are_read_together_with_those_that_were_not(rolled: Lake) -> None:
+    found = manifest(rolled, "rollup_1m")
+    assert found is not None
+    with rolled.cursor() as cursor:
+        columns = [cursor.execute("SELECT list(name) FROM parquet_schema(?)", [path]).fetchall()[0][0] for path, *_ in found.files]
+    merged = ["_ducklake_internal_snapshot_id" in names for names in columns]
+    assert set(merged) == {False, True}
+    assert merged == sorted(merged), "the first file says which columns all must have"
+
+
 def test_a_reader_stays_in_its_factory(rolled: Lake) -> None:
     source = manifest(rolled, "rollup_1m").source(START, LATER)  # type: ignore[union-attr]  # as above
     assert rolled.reader(2).with_sources({"rollup_1m": source or ""}).query("SELECT * FROM rollup_1m").is_empty()
