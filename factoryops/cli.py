@@ -144,6 +144,30 @@ def load(home: Home = None) -> None:
 
 
 @app.command()
+def evaluate(
+    name: Annotated[str, typer.Option(help="Name of this evaluator among several, as the health page shows it.")] = "",
+    home: Home = None,
+) -> None:
+    """Evaluate alert rules in a process of its own, beside Dagster or on another machine; several share the shards."""
+    from factoryops import evaluator_process
+
+    evaluator_process.run(_settings(home), name)
+
+
+@app.command()
+def shards(
+    count: Annotated[
+        int | None, typer.Argument(help="How many parts the factories are shared out into, 1 to 64.", show_default=False)
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Show or set how many shards the evaluator has: at most so many processes share its work. May be changed while all runs."""
+    from factoryops import evaluator_process
+
+    print(evaluator_process.show_or_set_shards(_settings(home, log_level="WARNING"), count))
+
+
+@app.command()
 def simulate(home: Home = None) -> None:
     """Publish the telemetry of the demo's machines."""
     from ingest.simulator.run import run_simulator

@@ -4,7 +4,6 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +12,15 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from factoryops import dagster_home, ports, up
+from factoryops.doctor_running import (
+    check_broker_limits,
+    check_clocks,
+    check_cursors,
+    check_open_files,
+    check_processes,
+    check_rights,
+)
+from factoryops.findings import OK, WARNING, WRONG, Finding
 from warehouse.db import is_at_head, rights_past_the_walls
 from warehouse.errors import FactoryOpsError, SettingsError
 from warehouse.installation import Installation
@@ -25,17 +33,6 @@ GIB: Final = 1024**3
 LOW_DISK_BYTES: Final = 5 * GIB
 NO_DISK_BYTES: Final = GIB // 2
 CLOCK_TOLERANCE_S: Final = 5
-OK, WARNING, WRONG = "ok", "warning", "wrong"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found; `fix` says what to do about it."""
-
-    what: str
-    state: str
-    said: str
-    fix: str = ""
 
 
 def run(home: Path | None) -> int:
@@ -65,9 +62,13 @@ def examine(home: Path | None) -> list[Finding]:
     try:
         checks: list[Callable[[Installation], Finding]] = [check_database, check_role, check_lake, check_clock]
         found += [check(installation) for check in checks]
+        found += [check_clocks(installation), *check_cursors(installation), *check_processes(installation)]
     finally:
         installation.close()
-    return [*found, check_secrets(settings), *check_broker(settings), check_dagster(settings)]
+    found += [check_rights(settings), check_open_files(), check_secrets(settings), *check_broker(settings)]
+    if settings.mqtt_broker_host or up.is_running(settings.home):
+        found.append(check_broker_limits(settings))
+    return [*found, check_dagster(settings)]
 
 
 def check_home(settings: Settings) -> list[Finding]:
@@ -92,7 +93,10 @@ def check_database(installation: Installation) -> Finding:
         return Finding("database", WRONG, f"{kind} cannot be reached: {problem.orig}", "check DATABASE_URL, and that the server runs")
     if not current:
         return Finding(
-            "database", WRONG, f"{kind}, but its schema is not the newest", "start `factoryops up` or `factoryops init`: both migrate"
+            "database",
+            WRONG,
+            f"{kind}, but migrations are missing: its schema is not the newest",
+            "stop everything, then `factoryops upgrade`: it backs up and migrates; `factoryops up` migrates as well",
         )
     return Finding("database", OK, f"{kind}, schema is the newest")
 

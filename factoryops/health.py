@@ -16,13 +16,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from factoryops.sign_in_page import product_version
+from factoryops.web_figures import WebFigures
 from warehouse.errors import FactoryOpsError
 from warehouse.heartbeat import heartbeats
 from warehouse.installation import Installation
-from warehouse.metrics import families
+from warehouse.metrics import families, process_samples, samples
 from warehouse.queries.system import Backlog, SystemFigures, loader_backlog, system_figures
 
 LOADER_SHARD: Final = "main"
+WEB: Final = "web"
 # Batches come every few milliseconds and are passed on within a second or two: this much is a fault, not a busy moment.
 WAITING_TOO_LONG_S: Final = 30.0
 ANSWER_WITHIN_S: Final = 5.0
@@ -111,10 +113,10 @@ def examine(installation: Installation) -> HealthReport:
 class SystemRoutes:
     """The two routes, over one installation."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, web: WebFigures | None = None) -> None:
         self.installation = installation
         self.registry = CollectorRegistry()
-        self.registry.register(_InstallationCollector(installation))
+        self.registry.register(_InstallationCollector(installation, web or WebFigures()))
 
     def routes(self) -> list[Route]:
         """What to put before Streamlit's own routes."""
@@ -143,8 +145,8 @@ class SystemRoutes:
 
 
 class _InstallationCollector(Collector):
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
+    def __init__(self, installation: Installation, web: WebFigures) -> None:
+        self._installation, self._web = installation, web
 
     def describe(self) -> list[Metric]:
         return []  # nothing is asked for until somebody scrapes
@@ -157,7 +159,8 @@ class _InstallationCollector(Collector):
         yield up
         for name, value in report.figures.items():
             yield GaugeMetricFamily(f"factoryops_{name}", FIGURES.get(name, name.replace("_", " ")), value=value)
-        yield from families(report.metrics)
+        own = [*process_samples(), *samples(self._web.registry)]
+        yield from families([*report.metrics, (WEB, own)])
 
 
 def _ingest(figures: SystemFigures, quiet_s: float) -> str:

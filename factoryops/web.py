@@ -24,6 +24,7 @@ from factoryops.health import SystemRoutes
 from factoryops.oidc_pages import OidcPages
 from factoryops.page_shell import PageShell
 from factoryops.sign_in_page import SignInPage
+from factoryops.web_figures import Counting, WebFigures
 from warehouse.access.limits import RateLimit
 from warehouse.access.second_factor import reseal
 from warehouse.installation import Installation
@@ -37,18 +38,19 @@ def create_app(installation: Installation) -> ASGIApp:
     """The whole web side of an installation as one ASGI application. One a process: Streamlit keeps process-wide state."""
     resources.install(installation)
     sessions, settings = SessionCache(installation), installation.settings
-    limit = RateLimit(settings.sign_in_requests_per_minute)
+    limit, figures = RateLimit(settings.sign_in_requests_per_minute), WebFigures()
     return dashboards_server.create_app(
         routes=[
             *SignInPage(installation, sessions, limit).routes(),
             *AccountPages(installation, limit).routes(),
             *OidcPages(installation, limit).routes(),
-            *SystemRoutes(installation).routes(),
+            *SystemRoutes(installation, figures).routes(),
             Route("/assets/app.css", _stylesheet, methods=["GET"]),
             Mount("/assets", StaticFiles(directory=STATIC)),
             Mount("/api", create_api(installation)),
         ],
         middleware=[
+            Middleware(Counting, figures=figures),
             Middleware(SecurityHeaders, app_url=settings.app_url),
             Middleware(SessionGuard, sessions=sessions),
             Middleware(PageShell),

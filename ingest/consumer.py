@@ -84,7 +84,8 @@ class Ingester:
         problem = self.lander.problem or self.connection.problem
         self.figures.waiting.set(len(self.inbox))
         try:
-            heartbeat.beat(self.db, Heartbeat(self.name, self.clock.now(), problem, metrics.samples(self.figures.registry)))
+            told = [*metrics.process_samples(), *metrics.samples(self.figures.registry)]
+            heartbeat.beat(self.db, Heartbeat(self.name, self.clock.now(), problem, told))
         except SQLAlchemyError as away:
             log.warning("heartbeat_failed", problem=str(away)[:200])
 

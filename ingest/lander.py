@@ -5,6 +5,7 @@
 A busy plant batches by itself: what arrives during one commit is the next one's batch.
 """
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -34,6 +35,7 @@ from warehouse.db import Database
 from warehouse.errors import PermanentError
 from warehouse.models.observations import MIXED_TYPES, NAIVE_TIME, RATE_LIMITED
 from warehouse.tenancy import system_session
+from warehouse.tracing import trace_id
 
 MOST_A_FLUSH: Final = 20_000
 """Messages; bounds what one transaction holds in memory."""
@@ -182,10 +184,17 @@ class Lander:
         # Only now, when it is durable, does anybody remember it.
         self.registry.learn_parameters(discovery.learned)
         self._notes.written(noted)
+        self._tell(decoded.readings)
         self._notice(decoded, discovery, now)
         self._seen.update(seen)
         self._known_receipts().learn(receipts, len(messages))
         self._count(decoded, letters, messages, len(recorded), now)
+
+    def _tell(self, readings: pl.DataFrame) -> None:
+        """With LOG_LEVEL=DEBUG a line for each message, under the id that alert and mail carry; it would cost too much otherwise."""
+        if readings.height and log.is_enabled_for(logging.DEBUG):
+            for factory_id, device_id, ts in readings.select("factory_id", "device_id", "ts").unique(maintain_order=True).rows():
+                log.debug("message_landed", trace_id=trace_id(factory_id, device_id, ts), device_id=device_id, ts=ts.isoformat())
 
     def _write_readings(
         self, session: Session, decoded: Decoded, newest: pl.DataFrame, messages: Sequence[Incoming], receipts: bytes | None, now: datetime

@@ -267,7 +267,8 @@ class LoaderProcess:
         if time.monotonic() < self._beat_at:
             return
         self._beat_at = time.monotonic() + heartbeat.EVERY.total_seconds()
-        sign = Heartbeat(NAME, self._clock.now(), self._problem, metrics.samples(self._loader.figures.registry))
+        told = [*metrics.process_samples(), *metrics.samples(self._loader.figures.registry)]
+        sign = Heartbeat(NAME, self._clock.now(), self._problem, told)
         self._on_database("heartbeat_failed", lambda: heartbeat.beat(self._db, sign))
 
     def _on_database(self, event: str, work: Callable[[], object]) -> None:

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from pipelines.signs import signs_of
 from pipelines.stopping import stop_on_interrupt
 
 
@@ -54,13 +55,15 @@ def _dagster() -> None:
 def _daemon() -> None:
     from dagster._daemon.cli import main as run  # noqa: PLC0415  # as said above
 
-    run()
+    with signs_of("daemon"):
+        run()
 
 
 def _webserver() -> None:
     from dagster_webserver.cli import main as run  # noqa: PLC0415  # as said above
 
-    run()
+    with signs_of("dagster"):
+        run()
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ import dagster as dg
 from assets.opened import installation
 from pipelines.phases import PERIOD_S, tick_end
 from pipelines.pools import ensure_pools
+from pipelines.signs import ensure_signs, ticked
 from pipelines.standby import ensure_standby
 from pipelines.stopping import STOP
-from rules.evaluator import run_tick
+from rules.crew import tick
 from rules.notify.outbox import run_outbox_tick
 from warehouse.installation import Installation
 
@@ -35,9 +36,11 @@ def evaluator_sensor(name: str, phase_s: float, opened: Callable[[], Installatio
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         settings, clock = opened().settings, opened().clock
         ensure_standby(settings)
+        ensure_signs(settings)
         ensure_pools(context)
         began = clock.now()
-        done = run_tick(settings, tick_end(began, phase_s), STOP)
+        done = tick(settings, tick_end(began, phase_s), STOP)
+        ticked(name, clock.now())
         return dg.SensorResult(skip_reason=evaluator_status(done, (clock.now() - began).total_seconds()), cursor=str(done.position))
 
     return evaluate
@@ -57,6 +60,7 @@ def outbox_sensor(name: str, phase_s: float, opened: Callable[[], Installation] 
         settings, clock = opened().settings, opened().clock
         began = clock.now()
         done = run_outbox_tick(settings, tick_end(began, phase_s), STOP)
+        ticked(name, clock.now())
         return dg.SkipReason(outbox_status(done, (clock.now() - began).total_seconds()))
 
     return send

@@ -49,6 +49,10 @@ class RuleBook:
         """True when a rule reads this parameter of this device."""
         return (device_id, parameter) in self._of_device or (factory_id, parameter) in self._of_factory
 
+    def fingerprints(self) -> dict[int, str]:
+        """By rule, what it was evaluated by."""
+        return {rule.rule_id: rule.fingerprint for rule in self.rules}
+
     def watched_parameters(self) -> frozenset[str]:
         """Every parameter that any rule reads."""
         return frozenset(parameter for rule in self.rules for parameter in rule.parameters)

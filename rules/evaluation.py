@@ -18,13 +18,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
 import polars as pl
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rules.book import EVERY_DEVICE, RuleBook, evaluate, expect, plan_looks, tick
+from rules.book import EVERY_DEVICE, evaluate, expect, plan_looks, tick
 from rules.conditions import WHOLE_DEVICE
 from rules.engine import CLEARED, RAISED, Cleared, Event, Raised, Withdrawn, triggered
 from rules.frames import readings_of, telemetry_of
@@ -32,8 +31,9 @@ from rules.measures import BaselineAt, no_baseline
 from rules.memory import Counts, Memory
 from rules.recording import Found, Over, record
 from rules.schedule import microseconds, moment_of
-from rules.snapshot import pack, unpack
+from rules.snapshot import pack, remembered
 from rules.store import RuleStore
+from rules.tracing import trace_alerts
 from rules.tracks import Track
 from warehouse import landing
 from warehouse.alerting import alerts_not_over, recent_triggers, withdraw_clears, withdraw_raises
@@ -41,7 +41,9 @@ from warehouse.clock import Clock
 from warehouse.db import Database
 from warehouse.models.devices import LatestValue
 from warehouse.models.streams import ConsumerCursor
+from warehouse.shards import Shard, require_shard, shard_count
 from warehouse.tenancy import system_session
+from warehouse.tracing import Exporter
 
 CONSUMER: Final = "evaluator"
 """Name of the cursor in the landing log."""
@@ -50,8 +52,6 @@ FLUSH_EVERY: Final = timedelta(seconds=1)
 SNAPSHOT_EVERY: Final = timedelta(seconds=5)
 SNAPSHOT_SHARE: Final = 0.02
 """Of the time at most: 5,000 machines take 0.3 s, so they get one every 15 s."""
-REPLAY_WITHOUT_SNAPSHOT: Final = 2_000
-"""Batches before the cursor that are looked at when there is no snapshot; values that are older become known when they arrive again."""
 Happened = tuple[Event, Mapping[str, float | str]]
 """An event, and of an alert everything that the device said in the same message."""
 log = structlog.get_logger()
@@ -64,14 +64,21 @@ class Step:
     batches: int = 0
     readings: int = 0
     alerts: int = 0
+    landed_at: datetime | None = None
+    """When the newest of the batches landed."""
 
 
 class Evaluator:
     """One consumer of the landing log. Several may exist; the lease keeps them apart, and the cursor's fence when the lease fails."""
 
-    def __init__(self, db: Database, *, app_url: str, clock: Clock, baseline_at: BaselineAt = no_baseline) -> None:
+    def __init__(
+        self, db: Database, *, app_url: str, clock: Clock, baseline_at: BaselineAt = no_baseline, shard: Shard | None = None
+    ) -> None:
         self.db, self.app_url, self.clock, self.baseline_at = db, app_url, clock, baseline_at
-        self.store = RuleStore()
+        self.shard = shard or Shard()
+        self._consumer = self.shard.named(CONSUMER)
+        self.exporter: Exporter | None = None
+        self.store = RuleStore(self.shard)
         self._lock = threading.Lock()
         self._memory: Memory | None = None
         self._position = 0
@@ -94,6 +101,11 @@ class Evaluator:
         """What became of the readings of watched parameters."""
         return self._memory.counts if self._memory else Counts()
 
+    def is_wanted(self) -> bool:
+        """False when the rules were shared out anew, so that nobody needs this shard any more."""
+        with system_session(self.db, "how the rules are shared out") as session:
+            return shard_count(session, CONSUMER) == self.shard.of
+
     def resume(self) -> None:
         """Makes memory agree with the cursor in the database; call it after taking the lease. Cheap when nobody else was at work."""
         with self._lock, self._forgetting_on_error():
@@ -110,14 +122,15 @@ class Evaluator:
             looked_at = self.clock.now()
             self._refresh_rules()
             with system_session(self.db, "read landed batches") as session:
-                batches = landing.read_after(session, self._position, limit)
+                batches = [self._ours(batch) for batch in landing.read_after(session, self._position, limit)]
             found = [one for batch in batches for one in self._evaluate(batch)]
             if len(batches) < limit:
                 found += self._tick(looked_at)
             alerts = self._commit(found) if found or self._is_flush_due() else 0
             if self._seeding_is_due and len(batches) < limit:
                 self._seed()
-            return Step(len(batches), sum(batch.readings.height for batch in batches), alerts)
+            newest = batches[-1].landed_at if batches else None
+            return Step(len(batches), sum(batch.readings.height for batch in batches), alerts, newest)
 
     def flush(self, *, snapshot: bool = False) -> None:
         """Moves the cursor to where memory is, when that is due; with `snapshot` at once and with what is remembered beside it.
@@ -152,10 +165,17 @@ class Evaluator:
     def _tick(self, now: datetime) -> list[Happened]:
         return [(event, {}) for event in tick(self.store.book, self._known_memory(), microseconds(now), baseline_at=self.baseline_at)]
 
+    def _ours(self, batch: landing.Batch) -> landing.Batch:
+        """With the readings of this shard's factories only."""
+        if self.shard.of == 1:
+            return batch
+        return replace(batch, readings=batch.readings.filter(pl.col("factory_id") % self.shard.of == self.shard.index))
+
     def _evaluate(self, batch: landing.Batch) -> list[Happened]:
         memory = self._known_memory()
         events = evaluate(self.store.book, memory, readings_of(batch.readings), baseline_at=self.baseline_at)
         self._position = batch.position
+        trace_alerts(self.exporter, batch, events, self.clock.now())
         return [(event, telemetry_of(batch.readings, event) if isinstance(event, Raised) else {}) for event in events]
 
     def _commit(self, happened: list[Happened], *, snapshot: bool = False) -> int:
@@ -163,11 +183,11 @@ class Evaluator:
         snapshot = snapshot or self._snapshot_at is None or now - self._snapshot_at >= self._snapshot_every
         if snapshot:
             began = time.perf_counter()
-            state = pack(self._known_memory(), self._position, fingerprints(self.store.book))
+            state = pack(self._known_memory(), self._position, self.store.book.fingerprints())
             # What a snapshot costs is bounded too: no rule is evaluated meanwhile.
             self._snapshot_every = max(SNAPSHOT_EVERY, timedelta(seconds=time.perf_counter() - began) / SNAPSHOT_SHARE)
         with system_session(self.db, "record alerts", write=True) as session:
-            landing.move_cursor(session, CONSUMER, self._committed, self._position, state)
+            landing.move_cursor(session, self._consumer, self._committed, self._position, state)
             alerts = record_events(session, happened, now, self.app_url) if happened else 0
         self._committed, self._flushed_at = self._position, now
         if snapshot:
@@ -181,18 +201,19 @@ class Evaluator:
 
     def _resume(self) -> None:
         with system_session(self.db, "resume the rule evaluator") as session:
-            if self._memory is not None and landing.cursor(session, CONSUMER) == self._committed:
+            if self._memory is not None and landing.cursor(session, self._consumer) == self._committed:
                 return
+            require_shard(session, CONSUMER, self.shard)
             row = session.execute(
-                select(ConsumerCursor.position, ConsumerCursor.state).where(ConsumerCursor.name == CONSUMER)
+                select(ConsumerCursor.position, ConsumerCursor.state).where(ConsumerCursor.name == self._consumer)
             ).one_or_none()
             cursor, state = (0, None) if row is None else row
             self._look_for_rules(session)
             before: dict[int, str] = {}
             if self._memory is None or cursor < self._position or self._position != self._committed:
-                self._position, self._memory, before = _remembered(state, cursor)
+                self._position, self._memory, before = remembered(state, cursor)
             else:
-                before = fingerprints(self.store.book)
+                before = self.store.book.fingerprints()
             started, since = time.perf_counter(), self._position
             self._replay(session, cursor, before)
             self._agree_with_alerts(session, {rule_id for rule_id, known in before.items() if self._fingerprint(rule_id) == known})
@@ -210,7 +231,7 @@ class Evaluator:
             for batch in batches:
                 if batch.position > cursor:
                     break
-                evaluate(self.store.book, memory, readings_of(batch.readings), baseline_at=self.baseline_at, only=same)
+                evaluate(self.store.book, memory, readings_of(self._ours(batch).readings), baseline_at=self.baseline_at, only=same)
             self._position = min(batches[-1].position, cursor) if batches else cursor
 
     def _agree_with_alerts(self, session: Session, known: set[int]) -> None:
@@ -246,7 +267,7 @@ class Evaluator:
         """Looks for changed rules; with a snapshot at once, so that whoever resumes does not run them over older batches."""
         if not self.store.is_due(self.clock.now()):
             return
-        before = fingerprints(self.store.book)
+        before = self.store.book.fingerprints()
         with system_session(self.db, "rules that changed") as session:
             if not self._look_for_rules(session):
                 return
@@ -267,6 +288,8 @@ class Evaluator:
         columns = (LatestValue.factory_id, LatestValue.device_id, LatestValue.parameter_key, LatestValue.ts)
         watched = book.watched_parameters()
         question = select(*columns, LatestValue.value, LatestValue.text).order_by(LatestValue.ts.desc())
+        if self.shard.of > 1:
+            question = question.where(LatestValue.factory_id % self.shard.of == self.shard.index)
         if WHOLE_DEVICE not in watched:
             question = question.where(LatestValue.parameter_key.in_(watched))
         with system_session(self.db, "last values for new rules") as session:
@@ -300,11 +323,6 @@ class Evaluator:
             raise
 
 
-def fingerprints(book: RuleBook) -> dict[int, str]:
-    """By rule, what it was evaluated by."""
-    return {rule.rule_id: rule.fingerprint for rule in book.rules}
-
-
 def record_events(session: Session, happened: Sequence[Happened], now: datetime, app_url: str) -> int:
     """Writes what happened in the caller's transaction; gives how many triggers are new."""
     found = [Found(event, said) for event, said in happened if isinstance(event, Raised)]
@@ -324,16 +342,3 @@ def record_events(session: Session, happened: Sequence[Happened], now: datetime,
     for alert in touched:
         alert.repeat_count = max(0, alert.repeat_count)
     return count
-
-
-def _remembered(state: bytes | None, cursor: int) -> tuple[int, Memory, dict[int, str]]:
-    """Where to replay from, with what and by which rules: the snapshot, or nothing known some way before the cursor."""
-    if state is not None:
-        try:
-            position, memory, rules = unpack(state)
-        except (msgspec.MsgspecError, ValueError, TypeError, pl.exceptions.PolarsError) as unreadable:
-            log.warning("evaluator_snapshot_unreadable", reason=str(unreadable), cursor=cursor)
-        else:
-            if position <= cursor:
-                return position, memory, rules
-    return max(0, cursor - REPLAY_WITHOUT_SNAPSHOT), Memory(), {}

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from rules import figures
 from rules.baselines import LiveBaselines
 from rules.evaluation import BATCHES_A_STEP, CONSUMER, Evaluator, Step
 from rules.shared import shared_database
@@ -23,6 +24,8 @@ from warehouse.lake import Lake
 from warehouse.leases import Lease
 from warehouse.log_watch import LogWatch
 from warehouse.settings import Settings
+from warehouse.shards import Shard
+from warehouse.tracing import exporter_of
 
 __all__ = ["CONSUMER", "LEASE", "Evaluator", "Step", "TickSummary", "drain", "run_standby", "run_tick", "shared_evaluator"]
 
@@ -40,7 +43,7 @@ BUSY_LOOKS: Final = 4
 """How much oftener."""
 log = structlog.get_logger()
 
-_shared: dict[str, Evaluator] = {}
+_shared: dict[tuple[str, Shard], Evaluator] = {}
 _shared_lock = threading.Lock()
 
 
@@ -63,15 +66,17 @@ class TickSummary:
         return replace(self, batches=self.batches + step.batches, readings=self.readings + step.readings, alerts=self.alerts + step.alerts)
 
 
-def shared_evaluator(settings: Settings, clock: Clock | None = None) -> Evaluator:
+def shared_evaluator(settings: Settings, clock: Clock | None = None, shard: Shard | None = None) -> Evaluator:
     """The evaluator of this process for the database of `settings`: contenders in one process go on with the same memory."""
+    key = (settings.operational_url, shard or Shard())
     with _shared_lock:
-        found = _shared.get(settings.operational_url)
+        found = _shared.get(key)
         if found is None:
             db = shared_database(settings)
             usual = LiveBaselines(db, lambda: Lake(settings, threads=1, memory_limit="256MB"))
-            found = Evaluator(db, app_url=settings.app_url, clock=clock or SystemClock(), baseline_at=usual)
-            _shared[settings.operational_url] = found
+            found = Evaluator(db, app_url=settings.app_url, clock=clock or SystemClock(), baseline_at=usual, shard=shard)
+            found.exporter = exporter_of(settings.otlp_endpoint)
+            _shared[key] = found
         return found
 
 
@@ -87,16 +92,29 @@ def drain(evaluator: Evaluator, lease: Lease, until: datetime, stop: threading.E
         while not stop.is_set() and evaluator.clock.now() < until:
             lease.keep()
             if watch.landed() or behind:
-                step = evaluator.step()
+                step = _stepped(evaluator)
                 summary, behind = summary.plus(step), step.batches == BATCHES_A_STEP
                 busy_until = time.monotonic() + BUSY_FOR_S
             if not behind:
-                summary = replace(summary, alerts=summary.alerts + evaluator.tick())
+                if alerts := evaluator.tick():
+                    figures.EVALUATOR.alerts.inc(alerts)
+                    summary = replace(summary, alerts=summary.alerts + alerts)
                 evaluator.flush()
                 stop.wait(poll_s if time.monotonic() > busy_until else poll_s / BUSY_LOOKS)
     finally:
         watch.close()
     return replace(summary, seconds_held=time.monotonic() - began, position=evaluator.position, too_late=evaluator.counts.too_late)
+
+
+def _stepped(evaluator: Evaluator) -> Step:
+    """One step, counted."""
+    began = time.perf_counter()
+    step = evaluator.step()
+    figures.EVALUATOR.stepped(step.batches, step.readings, step.alerts, time.perf_counter() - began)
+    if step.landed_at is not None:
+        figures.EVALUATOR.lagged(step.landed_at, evaluator.clock.now())
+        figures.EVALUATOR.too_late.labels(str(evaluator.shard.index)).set(evaluator.counts.too_late)
+    return step
 
 
 def run_tick(settings: Settings, ends_at: datetime, stop: threading.Event, *, evaluator: Evaluator | None = None) -> TickSummary:
@@ -108,10 +126,10 @@ def run_tick(settings: Settings, ends_at: datetime, stop: threading.Event, *, ev
     lease = Lease(evaluator.db, LEASE, evaluator.clock)
     poll_s = settings.evaluator_poll_ms / 1000
     total = TickSummary(position=evaluator.position)
-    while not stop.is_set() and evaluator.clock.now() < ends_at:
+    while not stop.is_set() and evaluator.clock.now() < ends_at and evaluator.is_wanted():
         if not _wait_for(lease, ends_at, stop):
             break
-        total = _added(total, _hold(evaluator, lease, ends_at, stop, poll_s))
+        total = _added(total, hold(evaluator, lease, ends_at, stop, poll_s))
     return total
 
 
@@ -119,15 +137,18 @@ def run_standby(settings: Settings, stop: threading.Event, *, evaluator: Evaluat
     """The contender of last resort, until `stop` is set: takes the lease only when it stays free for over a second.
 
     While nobody else wants the lease it goes on; it gives way every ten seconds. Errors of the database are logged and tried again.
+    Ends when the rules are shared out among several shards.
     """
     evaluator = evaluator or shared_evaluator(settings)
     lease = Lease(evaluator.db, LEASE, evaluator.clock)
     free_for = STANDBY_TAKES_AFTER
     while not stop.is_set():
         try:
-            if _looks_free(lease, free_for) and lease.acquire(free_for=free_for):
+            if not evaluator.is_wanted():
+                return
+            if looks_free(lease, free_for) and lease.acquire(free_for=free_for):
                 log.info("standby_evaluates")
-                _hold(evaluator, lease, evaluator.clock.now() + STANDBY_HOLDS, stop, settings.evaluator_poll_ms / 1000)
+                hold(evaluator, lease, evaluator.clock.now() + STANDBY_HOLDS, stop, settings.evaluator_poll_ms / 1000)
                 stop.wait(STANDBY_GIVES_WAY_S)
                 free_for = timedelta(seconds=STANDBY_GIVES_WAY_S / 2)
                 continue
@@ -137,16 +158,19 @@ def run_standby(settings: Settings, stop: threading.Event, *, evaluator: Evaluat
         stop.wait(STANDBY_LOOKS_EVERY_S)
 
 
-def _hold(evaluator: Evaluator, lease: Lease, until: datetime, stop: threading.Event, poll_s: float) -> TickSummary:
+def hold(evaluator: Evaluator, lease: Lease, until: datetime, stop: threading.Event, poll_s: float) -> TickSummary:
     """Drains under a lease that was just taken and gives it back; when another contender takes it over that is no error."""
+    figures.EVALUATOR.shards.inc()
     try:
         evaluator.resume()
         summary = drain(evaluator, lease, until, stop, poll_s=poll_s)
         evaluator.flush(snapshot=True)
     except LeaseLostError as lost:
+        figures.EVALUATOR.lost.inc()
         log.info("evaluator_lease_lost", reason=lost.message)
         return TickSummary(position=evaluator.position)
     finally:
+        figures.EVALUATOR.shards.dec()
         lease.release()
     return summary
 
@@ -167,7 +191,8 @@ def _wait_for(lease: Lease, until: datetime, stop: threading.Event) -> bool:
         watch.close()
 
 
-def _looks_free(lease: Lease, free_for: timedelta) -> bool:
+def looks_free(lease: Lease, free_for: timedelta = timedelta(0)) -> bool:
+    """True when nobody held it for that long: a read, where taking it is a write."""
     info = lease.read()
     return info is None or info.expires_at <= lease.clock.now() - free_for
 

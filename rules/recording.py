@@ -27,6 +27,7 @@ from rules.notify.facts import Facts, facts_of, text_of
 from rules.schedule import moment_of
 from warehouse.alerting import Trigger, existing_pairs, insert_notifications, insert_raises, move_cooldowns, open_alerts
 from warehouse.models.alerting import Alert, AlertEvent
+from warehouse.tracing import trace_id
 
 log = structlog.get_logger()
 
@@ -179,6 +180,8 @@ def _write(session: Session, work: _Work, app_url: str) -> None:
         session.add(event)
     rows: list[dict[str, Any]] = []
     for alert, found in work.new:
+        trace = trace_id(alert.factory_id, alert.device_id, alert.triggered_at)
+        log.info("alert_raised", trace_id=trace, alert_id=alert.id, rule_id=alert.rule_id, device_id=alert.device_id)
         if not alert.is_silenced:
             rows += _told(work, alert, found, app_url)
     insert_notifications(session, rows)

@@ -8,17 +8,21 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import polars as pl
+import structlog
 
 from rules.engine import RuleState
 from rules.memory import Counts, DeviceMemory, Memory, Said, Series, know
 from rules.tracks import Entry, Track
 
 FORMAT: Final = 2
+REPLAY_WITHOUT_SNAPSHOT: Final = 2_000
+"""Batches before the cursor that are looked at when there is no snapshot; values that are older become known when they arrive again."""
 MOST_READINGS: Final = 1_000_000
 """About 5 MB. Of more, each series keeps its share of newest readings; older late ones then count as too late after a restart."""
 _SERIES: Final = pl.Schema({"series": pl.UInt32(), "device_id": pl.Int32(), "parameter": pl.String(), "complete_from": pl.Int64()})
 _READINGS: Final = pl.Schema({"series": pl.UInt32(), "at_us": pl.Int64(), "value": pl.Float64(), "text": pl.String()})
 """In order of the series."""
+log = structlog.get_logger()
 
 
 class _Packed(msgspec.Struct):
@@ -91,6 +95,19 @@ def unpack(state: bytes) -> tuple[int, Memory, dict[int, str]]:
         entries = [Entry(entry.at_us, _state(entry.after), entry.events) for entry in told]
         memory.tracks[rule_id, device_id] = Track(_state(floor), entries, wake_us, newest_us, looked_us)
     return packed.position, memory, packed.rules
+
+
+def remembered(state: bytes | None, cursor: int) -> tuple[int, Memory, dict[int, str]]:
+    """Where to replay from, with what and by which rules: the snapshot, or nothing known some way before the cursor."""
+    if state is not None:
+        try:
+            position, memory, rules = unpack(state)
+        except (msgspec.MsgspecError, ValueError, TypeError, pl.exceptions.PolarsError) as unreadable:
+            log.warning("evaluator_snapshot_unreadable", reason=str(unreadable), cursor=cursor)
+        else:
+            if position <= cursor:
+                return position, memory, rules
+    return max(0, cursor - REPLAY_WITHOUT_SNAPSHOT), Memory(), {}
 
 
 def _readings(times: "array[int]", values: list[Said], lengths: list[int]) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from warehouse.errors import InvalidInputError
 from warehouse.models import alerting
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
+from warehouse.shards import Shard
 from warehouse.shifts import FactoryClock, clock_of, shifts_json, shifts_named
 
 CHECK_EVERY: Final = timedelta(seconds=1)
@@ -76,7 +77,8 @@ def counts_machines(row: alerting.Rule) -> bool:
 class RuleStore:
     """Holds the rule book. Whoever changes a rule's devices without changing their number or ids' sum touches the rule's `updated_at`."""
 
-    def __init__(self) -> None:
+    def __init__(self, shard: Shard | None = None) -> None:
+        self.shard = shard or Shard()
         self.book = RuleBook()
         self.broken: dict[int, str] = {}
         """Active rules that cannot be evaluated, and why. They are left out; the others go on."""
@@ -93,7 +95,7 @@ class RuleStore:
         version = _version(session)
         if version == self._version:
             return False
-        self.book, self.broken = _load(session)
+        self.book, self.broken = _load(session, self.shard)
         self._version = version
         return True
 
@@ -106,7 +108,7 @@ def _version(session: Session) -> tuple[object, ...]:
     return tuple(value for question in (rules, links, factories, machines) for value in session.execute(question).one())
 
 
-def _load(session: Session) -> tuple[RuleBook, dict[int, str]]:
+def _load(session: Session, shard: Shard) -> tuple[RuleBook, dict[int, str]]:
     factories = {factory.id: factory for factory in session.scalars(select(Factory))}
     devices: dict[int, set[int]] = defaultdict(set)
     for rule_id, device_id in session.execute(select(alerting.RuleDevice.rule_id, alerting.RuleDevice.device_id)):
@@ -116,6 +118,8 @@ def _load(session: Session) -> tuple[RuleBook, dict[int, str]]:
         machines[factory_id].add(device_id)
     good, broken = [], {}
     for row in session.scalars(select(alerting.Rule).where(alerting.Rule.is_active)):
+        if not shard.holds(row.factory_id):
+            continue
         try:
             watched = None if row.scope == "global" else frozenset(devices[row.id])
             if watched is None and counts_machines(row):

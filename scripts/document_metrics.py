@@ -6,16 +6,22 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from factoryops.health import FIGURES
+from factoryops.web_figures import WebFigures
 from ingest.figures import IngestFigures, LoaderFigures
+from pipelines.signs import TickFigures
+from rules.figures import EvaluatorFigures, OutboxFigures
+from warehouse.metrics import PROCESS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 METRICS_PAGE = REPOSITORY / "docs" / "reference" / "metrics.md"
 HEADING = """\
 # Metrics
 
-`GET /metrics` of a web process has all of these, in Prometheus' text format: its own, and what the processes without a port tell the
-database every 5 seconds (label `process`). Sums over all factories; nothing about any one of them. Rules for Prometheus and a dashboard
-for Grafana that use them lie in `deploy/prometheus` and `deploy/grafana`. This page is written by `make docs`.
+`GET /metrics` of a web process has all of these, in Prometheus' text format: its own (label `process="web"`), and what all other
+processes tell the database every 5 seconds: `ingester`, `loader`, `code` (evaluator, outbox and sensors run there), `evaluator` where rules
+have processes of their own, `daemon`, `dagster` (its UI). `factoryops_process_...` is told by each of them. Sums over all factories;
+nothing about any one of them. Rules for Prometheus and a dashboard for Grafana that use them lie in `deploy/prometheus` and
+`deploy/grafana`. This page is written by `make docs`.
 
 | metric | type | what it says |
 |---|---|---|
@@ -29,9 +35,17 @@ def own_metrics() -> list[tuple[str, str, str]]:
 
 
 def told_metrics() -> list[tuple[str, str, str]]:
-    """The same of ingesters and loader, with the names that Prometheus shows: counters end in `_total`."""
-    registries: list[CollectorRegistry] = [IngestFigures().registry, LoaderFigures().registry]
-    return [
+    """The same of what processes count, with the names that Prometheus shows: counters end in `_total`."""
+    registries: list[CollectorRegistry] = [
+        IngestFigures().registry,
+        LoaderFigures().registry,
+        EvaluatorFigures().registry,
+        OutboxFigures().registry,
+        TickFigures().registry,
+        WebFigures().registry,
+    ]
+    of_each = [(f"{name}_total" if kind == "counter" else name, kind, meaning) for name, (kind, meaning) in PROCESS.items()]
+    return of_each + [
         (f"{metric.name}_total" if metric.type == "counter" else metric.name, metric.type, metric.documentation)
         for registry in registries
         for metric in registry.collect()

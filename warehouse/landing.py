@@ -15,6 +15,7 @@ from warehouse.errors import LeaseLostError
 from warehouse.models.base import utc_now
 from warehouse.models.streams import ConsumerCursor, LandingBatch
 from warehouse.readings import READINGS
+from warehouse.shards import shards_of
 
 # Any number that nothing else in the database uses as an advisory lock.
 _APPEND_LOCK: Final = 0x4C414E44
@@ -137,9 +138,10 @@ def _insert_if_absent(session: Session, consumer: str, position: int, state: byt
 def trim(session: Session, landed_before: datetime, consumers: Sequence[str], *, lake_position: int | None = None) -> int:
     """Deletes batches that are older than `landed_before` and that every consumer has passed; returns how many.
 
-    `lake_position` is the loader's own cursor, which lives in the lake. A consumer that never ran holds everything back.
+    `lake_position` is the loader's own cursor, which lives in the lake. A consumer that never ran holds everything back, and so does
+    each of its shards.
     """
-    passed = [cursor(session, consumer) for consumer in consumers]
+    passed = [cursor(session, shard.named(consumer)) for consumer in consumers for shard in shards_of(session, consumer)]
     if lake_position is not None:
         passed.append(lake_position)
     done = session.execute(

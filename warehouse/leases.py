@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from warehouse.clock import Clock
@@ -95,3 +95,22 @@ class Lease:
                 .where(LeaseRow.name == self.name, LeaseRow.holder == self.holder, LeaseRow.expires_at > now)
                 .values(expires_at=now)
             )
+
+    def forget(self) -> None:
+        """Takes the lease out of the table: for one whose name is used once."""
+        self._renew_at = None
+        with system_session(self.db, f"forget lease {self.name}", write=True) as session:
+            session.execute(delete(LeaseRow).where(LeaseRow.name == self.name))
+
+
+def held_leases(db: Database, prefix: str, now: datetime) -> list[str]:
+    """The names that begin with `prefix` of leases that somebody holds, in order."""
+    question = select(LeaseRow.name).where(LeaseRow.name.startswith(prefix, autoescape=True), LeaseRow.expires_at > now)
+    with system_session(db, f"who holds {prefix}") as session:
+        return list(session.scalars(question.order_by(LeaseRow.name)))
+
+
+def forget_ended_leases(db: Database, prefix: str, ended_before: datetime) -> None:
+    """Takes leases of that prefix out of the table that ended before then: nobody will take them again."""
+    with system_session(db, f"forget old {prefix}", write=True) as session:
+        session.execute(delete(LeaseRow).where(LeaseRow.name.startswith(prefix, autoescape=True), LeaseRow.expires_at < ended_before))

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     """Least severe level that is logged."""
     log_json: bool = False
     """One JSON object a line instead of coloured text, for log collectors."""
+    otlp_endpoint: str = ""
+    """Address of an OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318; empty: nothing is traced."""
 
     factoryops_home: Path = Path(".factoryops")
     """Folder that holds everything of an embedded installation: database, lake, files, broker state, Dagster state."""

@@ -52,6 +52,8 @@ class Message:
     kind: str = "alert"
     has_failed_before: bool = False
     """An earlier try ended with an error, and not with the process that tried."""
+    trace_id: str = ""
+    """Of the machine's message that it tells of; empty when it tells of none or of several."""
 
 
 class Channel(Protocol):

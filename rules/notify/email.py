@@ -41,6 +41,8 @@ def composed(message: Message, sender: str) -> EmailMessage:
         raise PermanentError(f"{message.recipient!r} is no mail address", recipient=message.recipient)
     # RFC 3834: out-of-office programs do not answer what says that a machine sent it.
     mail["Auto-Submitted"] = "auto-generated"
+    if message.trace_id:
+        mail["X-FactoryOps-Trace"] = message.trace_id
     mail.set_content(message.body)
     if message.html is not None:
         mail.add_alternative(message.html, subtype="html")

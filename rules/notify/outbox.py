@@ -14,6 +14,7 @@ that one, under the same Message-ID. Any number of senders may run; a claimed me
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from rules.figures import OUTBOX
 from rules.notify.channels import Channel, ChannelOffError, Message, NullChannel, ServiceAwayError, TooManyRequestsError
 from rules.notify.email import email_channel
 from rules.notify.followup import FollowUp
@@ -36,6 +38,7 @@ from warehouse.log_watch import LogWatch
 from warehouse.models.alerting import Alert, Notification
 from warehouse.settings import Settings
 from warehouse.tenancy import system_session
+from warehouse.tracing import Exporter, Span, exporter_of, trace_id
 
 TRIES: Final = 3
 PAUSES_S: Final = (5.0, 30.0)
@@ -93,6 +96,7 @@ class Outbox:
         most_per_window: int = 0,
     ) -> None:
         self.db, self.channels, self.clock, self._random = db, channels, clock, random
+        self.exporter: Exporter | None = None
         self.most_per_window = most_per_window
         """Messages to one recipient within RATE_WINDOW; 0: any number."""
 
@@ -141,7 +145,9 @@ class Outbox:
                 return "held"
             row.attempts += 1
             row.next_attempt_at = now + CLAIM
+            alert = None if row.alert_id is None else session.get(Alert, row.alert_id)
             return Message(
+                trace_id="" if alert is None else trace_id(alert.factory_id, alert.device_id, alert.triggered_at),
                 notification_id=row.id,
                 alert_id=row.alert_id,
                 channel=row.channel,
@@ -187,6 +193,12 @@ class Outbox:
             session.flush()
             _mark_alerts(session, message, now)
         facts = {"alert_id": message.alert_id, "channel": message.channel, "attempt": message.attempt, "status": status}
+        if message.trace_id:
+            facts["trace_id"] = message.trace_id
+            if self.exporter is not None:
+                about: dict[str, str | int] = {"channel": message.channel, "status": status, "attempt": message.attempt}
+                name = f"notify {message.notification_id}"
+                self.exporter.add(Span(message.trace_id, name, message.created_at, now, about, "message"))
         (log.info if status in {"sent", "skipped"} else log.warning)("notification", **facts, reason=reason)
         return status
 
@@ -227,15 +239,20 @@ def run_outbox_tick(settings: Settings, ends_at: datetime, stop: threading.Event
 
 def _outbox(settings: Settings) -> Outbox:
     db, clock = shared_database(settings), SystemClock()
-    return Outbox(db, channels_of(settings, db, clock), clock, most_per_window=settings.notification_limit_per_10_minutes)
+    made = Outbox(db, channels_of(settings, db, clock), clock, most_per_window=settings.notification_limit_per_10_minutes)
+    made.exporter = exporter_of(settings.otlp_endpoint)
+    return made
 
 
 def _sent_all(outbox: Outbox, summary: OutboxSummary, ends_at: datetime, stop: threading.Event) -> OutboxSummary:
     count = 0
     while not stop.is_set() and outbox.clock.now() < ends_at:
+        began = time.perf_counter()
         status = outbox.send_next()
         if status is None:
             break
+        OUTBOX.messages.labels(status).inc()
+        OUTBOX.send_s.observe(time.perf_counter() - began)
         name = "retried" if status == "pending" else status
         summary = replace(summary, **{name: getattr(summary, name) + 1})
         count += 1

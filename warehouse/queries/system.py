@@ -1,5 +1,6 @@
 """How the installation itself is doing: what waits where, and for how long. Across factories, in numbers only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,7 +32,7 @@ class SystemFigures:
     head: int
     """Position of the newest landed batch."""
     consumers: dict[str, Backlog]
-    """By consumer name."""
+    """By consumer name; of one that is shared out, what its slowest shard has still to do."""
     notifications_pending: int
     notifications_failed: int
     notifications_waiting_s: float
@@ -55,6 +56,7 @@ def system_figures(db: Database, now: datetime) -> SystemFigures:
                 select(func.count(LandingBatch.position), func.min(LandingBatch.landed_at)).where(LandingBatch.position > cursor.position)
             ).one()
             consumers[cursor.name] = Backlog(waiting[0], _age_s(waiting[1], now) or 0.0)
+        consumers = slowest_shards(consumers)
         by_status = dict(session.execute(select(Notification.status, func.count(Notification.id)).group_by(Notification.status)).all())
         due = session.scalar(
             select(func.min(Notification.next_attempt_at)).where(Notification.status == "pending", Notification.next_attempt_at <= now)
@@ -72,6 +74,15 @@ def system_figures(db: Database, now: datetime) -> SystemFigures:
         log=log,
         log_oldest_s=_age_s(log.oldest, now) or 0.0,
     )
+
+
+def slowest_shards(cursors: Mapping[str, Backlog]) -> dict[str, Backlog]:
+    """The backlogs of cursors such as `evaluator/0-of-2` by the consumer's name; pure."""
+    found: dict[str, Backlog] = {}
+    for name, backlog in cursors.items():
+        consumer = name.partition("/")[0]
+        found[consumer] = max(backlog, found.get(consumer, backlog), key=lambda one: (one.waiting_s, one.waiting_batches))
+    return found
 
 
 def loader_backlog(db: Database, lake: Lake, shard: str, now: datetime) -> Backlog:
