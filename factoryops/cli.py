@@ -231,7 +231,7 @@ def restore(
     name: Annotated[str, typer.Option(help="Which backup; default: the newest.", show_default=False)] = "",
     home: Home = None,
 ) -> None:
-    """Put a backup into an empty home."""
+    """Put a backup into an empty home; on PostgreSQL and S3 into the empty databases and prefixes that the settings name."""
     from factoryops import safekeeping
 
     safekeeping.restore(_settings(home), source, name)
@@ -251,7 +251,12 @@ def verify_backup(
 @app.command()
 def upgrade(
     backup_to: Annotated[
-        str, typer.Option("--backup-to", help="Where the backup before it goes; default: HOME/backups.", show_default=False)
+        str,
+        typer.Option(
+            "--backup-to",
+            help="Where the backup before it goes; default: HOME/backups, or BACKUP_URL for a lake in S3.",
+            show_default=False,
+        ),
     ] = "",
     home: Home = None,
 ) -> None:

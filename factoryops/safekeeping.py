@@ -5,7 +5,9 @@ from contextlib import closing
 from warehouse import backup as backups
 from warehouse.clock import SystemClock
 from warehouse.db import Database
+from warehouse.errors import PermanentError
 from warehouse.lake import Lake
+from warehouse.safekeeping.databases import DATABASE, revision_of
 from warehouse.settings import Settings
 
 
@@ -19,7 +21,7 @@ def back_up(settings: Settings, target: str) -> None:
 def restore(settings: Settings, source: str, name: str) -> None:
     """Restores a backup and says what came back."""
     facts = backups.restore(settings, source, name or None)
-    print(f"Restored the backup of {facts['made_at']} to {settings.home}: {len(facts['files'])} files, "
+    print(f"Restored the backup of {facts['made_at']} to {_where(settings)}: {len(facts['files'])} files, "
           f"{facts['lake_rows']['telemetry']} readings. `factoryops up` starts it.")  # fmt: skip
 
 
@@ -31,10 +33,10 @@ def verify(settings: Settings, source: str, name: str) -> int:
 
 
 def upgrade(settings: Settings, backup_to: str) -> None:
-    """Backs up, then migrates the operational database and the lake."""
-    if (settings.home / backups.DATABASE).exists() and not settings.database_url:
+    """Backs up what is there, then migrates the operational database and the lake. Raises PermanentError without a place for the backup."""
+    if _is_installed(settings):
         with closing(Lake(settings, upgrade=False)) as old:
-            done = backups.back_up(settings, old, backup_to or str(settings.home / "backups"), SystemClock().now())
+            done = backups.back_up(settings, old, backup_to or _usual_place(settings), SystemClock().now())
         print(f"Backup {done.name} before the upgrade: {done.files} files, {_size(done.bytes)}")
     db = Database(settings.operational_url)
     try:
@@ -43,6 +45,29 @@ def upgrade(settings: Settings, backup_to: str) -> None:
         db.dispose()
     with closing(Lake(settings)) as lake:
         print(f"Database and lake are of this version; the lake stands at snapshot {lake.snapshot_id()}.")
+
+
+def _is_installed(settings: Settings) -> bool:
+    return bool(settings.database_url or (settings.home / DATABASE).exists()) and bool(revision_of(settings))
+
+
+def _usual_place(settings: Settings) -> str:
+    """Where the backup before an upgrade goes when nobody says: a lake of S3 may be larger than the home's disk."""
+    if "://" not in settings.lake_files:
+        return str(settings.home / "backups")
+    if not settings.backup_url:
+        message = (
+            "an upgrade makes a backup first: say where with --backup-to or BACKUP_URL, a folder or an address such as s3://bucket/prefix"
+        )
+        raise PermanentError(message)
+    return settings.backup_url
+
+
+def _where(settings: Settings) -> str:
+    elsewhere = [
+        name for name in ("DATABASE_URL", "LAKE_CATALOG_URL", "LAKE_DATA_PATH", "OBJECT_STORE_URL") if getattr(settings, name.lower())
+    ]
+    return ", ".join([str(settings.home), *elsewhere])
 
 
 def _size(number: int) -> str:

@@ -19,6 +19,8 @@ from warehouse.shards import shards_of
 
 # Any number that nothing else in the database uses as an advisory lock.
 _APPEND_LOCK: Final = 0x4C414E44
+TRIM_LOCK: Final = 0x5452494D
+"""Who has this advisory lock of PostgreSQL keeps landed batches from being deleted (`warehouse.safekeeping`)."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ def trim(session: Session, landed_before: datetime, consumers: Sequence[str], *,
     passed = [cursor(session, shard.named(consumer)) for consumer in consumers for shard in shards_of(session, consumer)]
     if lake_position is not None:
         passed.append(lake_position)
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TRIM_LOCK})
     done = session.execute(
         delete(LandingBatch).where(LandingBatch.position <= min(passed, default=0), LandingBatch.landed_at < landed_before)
     )

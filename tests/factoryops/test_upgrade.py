@@ -19,7 +19,10 @@ from warehouse import backup, lake_upgrade, rollups
 from warehouse.access.sign_in import sign_in
 from warehouse.clock import ManualClock
 from warehouse.db import Database, is_at_head
+from warehouse.errors import PermanentError
 from warehouse.lake import Lake
+from warehouse.safekeeping import sqlite
+from warehouse.safekeeping.databases import CATALOG
 from warehouse.settings import Settings
 from warehouse.tables import VERSION
 
@@ -35,7 +38,7 @@ def old_home(embedded_settings: Settings) -> Settings:
     with tarfile.open(OLD_HOME) as packed:
         packed.extractall(home, filter="data")
     # It stood in another folder when it was packed.
-    backup.point_catalog(home / backup.CATALOG, embedded_settings.lake_files)
+    sqlite.point_catalog(home / CATALOG, embedded_settings.lake_files)
     return embedded_settings
 
 
@@ -76,6 +79,14 @@ def test_an_old_home_is_upgraded_with_its_data_after_a_backup(old_home: Settings
     safekeeping.upgrade(restored, str(tmp_path / "another"))
     with closing(Lake(restored)) as lake:
         assert lake.reader(1).query("SELECT count(*) FROM telemetry").item() == 8645
+
+
+def test_where_the_backup_before_an_upgrade_goes(embedded_settings: Settings) -> None:
+    assert safekeeping._usual_place(embedded_settings) == str(embedded_settings.home / "backups")
+    in_s3 = embedded_settings.model_copy(update={"lake_data_path": "s3://plant/lake"})
+    with pytest.raises(PermanentError, match="--backup-to or BACKUP_URL"):
+        safekeeping._usual_place(in_s3)
+    assert safekeeping._usual_place(in_s3.model_copy(update={"backup_url": "s3://other/backups"})) == "s3://other/backups"
 
 
 def admin_of(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from warehouse.db import Database
 from warehouse.errors import NotFoundError, PermanentError
 from warehouse.lake import Lake
 from warehouse.models.people import Factory
+from warehouse.safekeeping import sqlite
 from warehouse.secrets import generated_secret
 from warehouse.settings import Settings
 from warehouse.tenancy import system_session
@@ -50,7 +51,7 @@ def everything(settings: Settings) -> dict[str, object]:
             name: cursor.execute(f"SELECT * FROM lake.{name} ORDER BY ALL").pl().rows()
             for name in ("telemetry", "rollup_1m", "rollup_5m", "rollup_1h", "rollup_1d", "touched", "loader_progress")
         }
-    return found | {"rows": backup._table_counts(settings.home / "factoryops.sqlite")}
+    return found | {"rows": sqlite.table_counts(settings.home / "factoryops.sqlite")}
 
 
 def elsewhere(settings: Settings, tmp_path: Path) -> Settings:

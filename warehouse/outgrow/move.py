@@ -16,7 +16,6 @@ from typing import Final
 
 from sqlalchemy import make_url, select
 
-from warehouse.backup import DATABASE, copy_lake_catalog
 from warehouse.db import Database
 from warehouse.errors import PermanentError
 from warehouse.heartbeat import MISSING_AFTER, heartbeats
@@ -26,6 +25,8 @@ from warehouse.objects import make_bucket, open_store
 from warehouse.outgrow.catalog import PartitionMoved, compare_lakes, copy_catalog, flush
 from warehouse.outgrow.files import FilesMoved, Say, copy_files, names_in
 from warehouse.outgrow.tables import TableMoved, copy_tables
+from warehouse.safekeeping.databases import DATABASE
+from warehouse.safekeeping.sqlite import copy_lake_catalog
 from warehouse.settings import Settings
 from warehouse.tenancy import system_session
 
