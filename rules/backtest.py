@@ -1,27 +1,28 @@
 """What a rule would have raised over the lake's history: the same step as live, run where something can happen instead of at each reading.
 
-readings   . . . . . . . . . . . . . . .     a leaf of the condition changes its truth: `rules.vectors`, all readings at once
+readings   . . . . . . . . . . . . . . .     a part of the condition changes its truth: `rules.turns`, all readings at once
 looked at        x       x x   w     x       these, what is due without a message (w), and while it holds the end of each cooldown
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
+from functools import reduce
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
-from rules.conditions import WHOLE_DEVICE, Deviation, Leaf, Missing, TextComparison, Truth, leaves, text_key
+from rules.conditions import WHOLE_DEVICE, Deviation, Missing, TextComparison, Truth, leaves, text_key
 from rules.engine import QUIET, Cleared, Moment, Raised, Rule, RuleState, examine, may_raise_from, wakes_at
 from rules.schedule import microseconds, moment_of
 from rules.truth import device_prefix
-from rules.vectors import AT, Times, changes, with_measures
+from rules.turns import NEVER, momentary, turns
+from rules.vectors import AT, Times, with_measures
 
-NEVER: Final = 2**62
 HOUR_US: Final = 3_600_000_000
 ReadingsOf = Callable[[int], pl.DataFrame]
-"""Of a device: at (microseconds), parameter, value, text."""
+"""Of a device: at (microseconds), parameter (null: only that something came), value, and unless all are numbers text."""
 BaselinesOf = Callable[[Deviation, int], pl.DataFrame]
 """Of a leaf and device: hour (microseconds), mean, stddev."""
 Progress = Callable[[int, int], None]
@@ -96,27 +97,41 @@ class _Part:
     moments: pl.DataFrame
     at: Times = field(init=False)
     columns: list[tuple[str, Any]] = field(init=False)
+    _times: memoryview = field(init=False)
+    _arrived: dict[str, Times] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.at = self.moments[AT].to_numpy()
+        # Of an array that may not be written NumPy's `searchsorted` makes a copy each time: 70 us for a month of readings.
+        self.at = self.moments[AT].to_numpy(writable=True)
+        self._times = self.at.data
         names = [name for name in self.moments.columns if not name.startswith("\0hour") and name not in {AT, WHOLE_DEVICE}]
         # Null becomes NaN, which is not equal to itself; times of microseconds are exact up to the year 2255.
         self.columns = [(self.prefix + name, _plain(self.moments[name])) for name in names]
 
     def values_at(self, at_us: int) -> dict[str, Any]:
-        row = int(self.at.searchsorted(at_us, side="right")) - 1
+        row = bisect_right(self._times, at_us) - 1
         if row < 0:
             return {}
         found = ((name, column[row]) for name, column in self.columns)
         return {name: value for name, value in found if value is not None and value == value}  # noqa: PLR0124  # NaN is not
 
+    def after(self, at_us: int) -> int:
+        """The first moment after `at_us`, or NEVER."""
+        row = bisect_right(self._times, at_us)
+        return int(self._times[row]) if row < self.at.size else NEVER
+
+    def before(self, at_us: int) -> int:
+        """The last moment before `at_us`, or -NEVER."""
+        row = bisect_right(self._times, at_us - 1)
+        return int(self._times[row - 1]) if row else -NEVER
+
     def next_arrival(self, key: str, after_us: int) -> int:
         """When the parameter of a `Missing` next arrives after `after_us`."""
         if key not in self.moments.columns:
             return NEVER
-        arrived = self.moments[key].drop_nulls().to_numpy()
-        row = int(arrived.searchsorted(after_us, side="right"))
-        return int(arrived[row]) if row < arrived.size else NEVER
+        if key not in self._arrived:
+            self._arrived[key] = self.moments[key].drop_nulls().to_numpy(writable=True)
+        return _after(self._arrived[key], after_us)
 
 
 def run(
@@ -142,7 +157,7 @@ def run(
         else:
             events += replay(rule, device_id, [part], microseconds(until))
         progress(number + 1, len(device_ids))
-    if rule.is_quorum:
+    if parts:
         events = replay(rule, 0, list(parts.values()), microseconds(until))
     kept = tuple(episode for episode in episodes(events) if episode.end is None or episode.end >= since)
     return Backtest(since, until, tuple(device_ids), kept, count)
@@ -150,10 +165,7 @@ def run(
 
 def replay(rule: Rule, device_id: int, parts: list[_Part], until_us: int) -> list[Raised | Cleared]:
     """Everything that one rule would have told of one device, or of several that it counts, in order."""
-    every = np.unique(np.concatenate([part.at for part in parts])) if len(parts) > 1 else parts[0].at
-    every = every[every <= until_us]
-    checked = [leaf for leaf, _, prefix in _leaves(rule) if not rule.is_quorum or prefix == parts[0].prefix]
-    changed = np.unique(np.concatenate([part.at[changes(part.moments, checked)] for part in parts]))
+    changed = _changed(rule, parts)
     missing = [leaf for leaf in rule.needs if isinstance(leaf, Missing)]
     found: list[Raised | Cleared] = []
     state, at_us, repeat_us = QUIET, -NEVER, NEVER
@@ -173,7 +185,7 @@ def replay(rule: Rule, device_id: int, parts: list[_Part], until_us: int) -> lis
         state, events, truth = examine(rule, state, moment)
         found.extend(events)
         wake_us = wakes_at(rule, state, moment, truth)
-        repeat_us = min(_may_raise_at(rule, state, at_us, truth, every), _comes_back(missing, parts, moment))
+        repeat_us = min(_may_raise_at(rule, state, at_us, truth, parts, until_us), _comes_back(missing, parts, moment))
 
 
 def episodes(events: Sequence[Raised | Cleared]) -> Iterator[Episode]:
@@ -197,25 +209,35 @@ def compare(new: Backtest, present: Backtest) -> Comparison:
 
 def arrivals(readings: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     """What arrived at each moment: a column for each parameter, null where none came."""
-    readings = readings.sort("at")
-    if WHOLE_DEVICE not in rule.parameters:
-        readings = readings.filter(pl.col("parameter").is_in(sorted(rule.parameters)))
     texts = {leaf.parameter for leaf in leaves(rule.condition) if isinstance(leaf, TextComparison)}
-    is_whole = WHOLE_DEVICE in rule.parameters
     wanted = sorted(rule.parameters - {WHOLE_DEVICE})
-    moments = None
-    if is_whole or len(wanted) != 1:
-        own = readings if is_whole else readings.filter(pl.col("parameter").is_in(wanted))
-        moments = own.select(pl.col("at").alias(AT)).unique(maintain_order=True)
-    for parameter in wanted:
-        of_it = readings if len(wanted) == 1 and not is_whole else readings.filter(pl.col("parameter") == parameter)
-        columns = [pl.col("at").alias(AT), pl.col("value").alias(parameter)]
-        if parameter in texts or of_it["text"].null_count() < of_it.height:
-            columns.append(pl.col("text").alias(text_key(parameter)))
-        one = of_it.select(columns).unique(AT, keep="first", maintain_order=True)
-        moments = one if moments is None else moments.join(one, on=AT, how="left", maintain_order="left")
-    assert moments is not None  # noqa: S101  # a rule reads at least one parameter
-    return moments.with_columns(pl.lit(1.0).alias(WHOLE_DEVICE)) if is_whole else moments
+    frames = [_arrivals_of(readings, parameter, is_text=parameter in texts) for parameter in wanted]
+    if WHOLE_DEVICE in rule.parameters:
+        frames.append(_in_order(readings.select(pl.col("at").alias(AT))).with_columns(pl.lit(1.0).alias(WHOLE_DEVICE)))
+    return reduce(_beside, frames)
+
+
+def _arrivals_of(readings: pl.DataFrame, parameter: str, *, is_text: bool) -> pl.DataFrame:
+    own = readings.filter(pl.col("parameter") == parameter)
+    columns = [pl.col("at").alias(AT), pl.col("value").alias(parameter)]
+    if "text" in own.columns and (is_text or own["text"].null_count() < own.height):
+        columns.append(pl.col("text").alias(text_key(parameter)))
+    return _in_order(own.select(columns))
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """By time, each moment once: mostly it is so already."""
+    at = frame[AT].to_numpy()
+    if (at[1:] > at[:-1]).all():
+        return frame
+    return frame.sort(AT, maintain_order=True).unique(AT, keep="first", maintain_order=True)
+
+
+def _beside(moments: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """Both, at all moments of either: mostly they came in the same messages."""
+    if moments[AT].equals(frame[AT]):
+        return moments.hstack(frame.drop(AT))
+    return moments.join(frame, on=AT, how="full", coalesce=True).sort(AT)
 
 
 def _part(rule: Rule, device_id: int, readings: pl.DataFrame, baselines_of: BaselinesOf | None) -> _Part:
@@ -237,8 +259,10 @@ def _with_baseline(moments: pl.DataFrame, leaf: Deviation, baselines: pl.DataFra
     return moments.with_columns(hour.alias("\0hour")).join(hours, left_on="\0hour", right_on="hour", how="left", maintain_order="left")
 
 
-def _leaves(rule: Rule) -> list[tuple[Leaf, Any, str]]:
-    return [*rule.plan.leaves, *(rule.clear_plan.leaves if rule.clear_plan else ())]
+def _changed(rule: Rule, parts: list[_Part]) -> Times:
+    """The moments at which something that the rule looks at is not what it was."""
+    both = [rule.condition] if rule.clear is None else [rule.condition, rule.clear]
+    return turns([part.moments for part in parts], [part for condition in both for part in momentary(condition)])
 
 
 def _values(parts: list[_Part], at_us: int) -> dict[str, Any]:
@@ -255,15 +279,16 @@ def _after(times: Times, at_us: int) -> int:
 
 def _still_due(rule: Rule, state: RuleState, parts: list[_Part], device_id: int, at_us: int, wake_us: int) -> int | None:
     """When the look planned for `wake_us` is due by the readings that came meanwhile without changing anything else."""
-    last_us = max([at_us, *(int(part.at[row - 1]) for part in parts if (row := int(part.at.searchsorted(wake_us))))])
+    last_us = max([at_us, *(part.before(wake_us) for part in parts)])
     return wakes_at(rule, state, Moment(device_id, last_us, _values(parts, last_us)), None)
 
 
-def _may_raise_at(rule: Rule, state: RuleState, at_us: int, truth: Truth, every: Times) -> int:
+def _may_raise_at(rule: Rule, state: RuleState, at_us: int, truth: Truth, parts: list[_Part], until_us: int) -> int:
     if truth is not True:
         return NEVER
-    row = int(every.searchsorted(may_raise_from(rule, state, at_us)))
-    return int(every[row]) if row < every.size else NEVER
+    soonest_us = may_raise_from(rule, state, at_us) - 1
+    found = min(part.after(soonest_us) for part in parts)
+    return found if found <= until_us else NEVER
 
 
 def _comes_back(missing: list[Missing], parts: list[_Part], moment: Moment) -> int:

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from rules.backtest import Backtest, Comparison, Progress, compare, run
 from rules.baselines import BASELINES, baselines
-from rules.conditions import WHOLE_DEVICE, Deviation
+from rules.conditions import Deviation
 from rules.engine import Rule
+from rules.past import HistoryOf
 from rules.schedule import microseconds
 from rules.store import compiled_rule
 from warehouse.db import Database
@@ -145,21 +146,8 @@ def rule_named(db: Database, factory_id: int, name: str) -> int:
 
 def _over_lake(period: _Period, rule: Rule, progress: Progress) -> Backtest:
     reader, since, until = period.lake.reader(rule.factory_id), period.since, period.until
-    wanted = sorted(rule.parameters - {WHOLE_DEVICE})
-    only = "" if WHOLE_DEVICE in rule.parameters else "AND list_contains($wanted, parameter)"
-    if len(wanted) == 1 and only:
-        only = "AND parameter = $wanted[1]"
+    readings = HistoryOf(reader, rule, period.device_ids, since - KNOWN_BEFORE, until)
     usual: dict[Deviation, pl.DataFrame] = {}
-
-    def readings_of(device_id: int) -> pl.DataFrame:
-        given = {"device_id": device_id, "since": since - KNOWN_BEFORE, "until": until} | ({"wanted": wanted} if only else {})
-        return reader.query(
-            f"""
-            SELECT epoch_us(ts) AS at, parameter, value, text FROM telemetry
-            WHERE device_id = $device_id AND ts >= $since AND ts < $until {only}
-            """,  # noqa: S608  # made of fixed parts
-            given,
-        )
 
     def baselines_of(leaf: Deviation, device_id: int) -> pl.DataFrame:
         if leaf not in usual:
@@ -168,7 +156,7 @@ def _over_lake(period: _Period, rule: Rule, progress: Progress) -> Backtest:
             )
         return usual[leaf].filter(pl.col("device_id") == device_id).select(list(BASELINES)[1:])
 
-    return run(rule, period.device_ids, readings_of, since, until, baselines_of=baselines_of, progress=progress)
+    return run(rule, period.device_ids, readings, since, until, baselines_of=baselines_of, progress=progress)
 
 
 def _watched(session: Session, row: alerting.Rule) -> list[int]:

@@ -1,4 +1,4 @@
-"""The values of a rule at every moment of a device's history at once, by the same keys as `rules.measures`, and where its leaves change.
+"""The values of a rule at every moment of a device's history at once, by the same keys as `rules.measures`.
 
 Only the leaves are worked out here, for a million readings in milliseconds; what they mean together and over time is `rules.engine.step`.
 Pure, on Polars frames.
@@ -54,20 +54,6 @@ def with_measures(arrivals: pl.DataFrame, needs: tuple[Leaf, ...]) -> pl.DataFra
         elif isinstance(leaf, Comparison | Range) and leaf.measure.aggregate is not None:
             columns.append(_aggregated(arrivals, leaf.parameter, leaf.measure))
     return arrivals.with_columns(*_known(arrivals), *columns)
-
-
-def changes(moments: pl.DataFrame, leaves: list[Leaf]) -> Times:
-    """The rows of `moments` at which the truth of one of the leaves is not what it was in the row before; the first row always."""
-    changed = np.zeros(moments.height, dtype=bool)
-    changed[:1] = True
-    present = set(moments.columns)
-    for leaf in leaves:
-        expression = truth(leaf, present)
-        if expression is not None:
-            # Null is unknown: a truth of its own.
-            code = moments.select(expression.cast(pl.Int8).fill_null(2).alias("code"))["code"].to_numpy()
-            changed[1:] |= code[1:] != code[:-1]
-    return np.flatnonzero(changed)
 
 
 def truth(leaf: Leaf, present: set[str]) -> pl.Expr | None:  # noqa: PLR0911  # one for each kind
