@@ -1,6 +1,7 @@
 """Work in a process of its own that is killed while it is at it: the kill comes after the work has begun, not while Python starts."""
 
 import multiprocessing
+import multiprocessing.context
 import os
 import random
 import signal
@@ -17,7 +18,7 @@ def kill_during(work: Callable[..., object], *args: Any, flag: Path, within_s: f
 
     `flag` is a file that does not exist; `work` and `args` can be pickled.
     """
-    process = multiprocessing.get_context("spawn").Process(target=_announced, args=(flag, work, args))
+    process = _context().Process(target=_announced, args=(flag, work, args))
     process.start()
     wait_until(lambda: flag.exists() or not process.is_alive(), timeout_s=60, message="the victim has begun", interval_s=0.002)
     time.sleep(random.uniform(0, within_s))
@@ -27,6 +28,13 @@ def kill_during(work: Callable[..., object], *args: Any, flag: Path, within_s: f
     flag.unlink(missing_ok=True)
     assert process.exitcode in {0, -signal.SIGKILL}, f"it failed by itself: exit code {process.exitcode}"
     return process.exitcode != 0
+
+
+def _context() -> multiprocessing.context.ForkServerContext:
+    """Victims are forked from a process that has imported what they need and done nothing with it: each starts a second sooner."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["warehouse.backup", "warehouse.maintenance", "warehouse.outgrow.move", "warehouse.rollups"])
+    return context
 
 
 def _announced(flag: Path, work: Callable[..., object], args: tuple[Any, ...]) -> None:
