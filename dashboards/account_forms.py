@@ -118,13 +118,22 @@ def sign_ins() -> None:
     inst, who, local = resources.installation(), session.identity(), session.local()
     for row in sessions_of(inst.db, inst.settings, inst.clock, who):
         here = row.id == who.session_id
-        where = " · ".join(escape(part) for part in (row.address or "unknown address", row.user_agent or "") if part)
+        where = f"{escape(row.address or 'unknown address')} · {escape(browser(row.user_agent))}"
         ui.draw(
             f"<p><b>{'This browser' if here else 'Another sign-in'}</b>, since {escape(local.stamp(row.created_at))}, "
             f"last used {escape(local.ago(row.last_used_at))}<br><small>{where}</small></p>"
         )
         if not here and st.button("End it", key=f"end-session-{row.id[:12]}", icon=":material/logout:"):
             forms.attempt(partial(end_own_session, inst.db, inst.clock, who, row.id), "Ended.")
+
+
+def browser(user_agent: str | None) -> str:
+    """What somebody signed in with, in a word or two; pure."""
+    text = user_agent or ""
+    names = {"Edg/": "Edge", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari", "python": "A program", "curl": "A program"}
+    systems = {"Android": "Android", "iPhone": "iPhone", "Windows": "Windows", "Mac OS": "Mac", "Linux": "Linux"}
+    found = [next((word for mark, word in table.items() if mark in text), "") for table in (names, systems)]
+    return ", ".join(part for part in found if part) or "Unknown browser"
 
 
 def keys() -> None:

@@ -1,16 +1,15 @@
 """What a person can do with an alert on its page: acknowledge, assign, comment, silence, resolve."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
 import streamlit as st
 
-from dashboards import cache, resources, session
+from dashboards import resources, session
 from dashboards.alert_data import people
+from dashboards.forms import attempt
 from rules.alerts import LONGEST_COMMENT, acknowledge, assign, comment_on, resolve
 from rules.silences import LONGEST_REASON, NewSilence, silence
-from warehouse.errors import FactoryOpsError
 from warehouse.queries.alerts import AlertRow
 
 SPANS: Final = {"1 hour": 1, "4 hours": 4, "8 hours": 8, "1 day": 24, "3 days": 72, "1 week": 168}
@@ -33,23 +32,10 @@ def actions(a: AlertRow) -> None:
             _silence(a)
 
 
-def done(change: Callable[[], object], said: str = "") -> None:
-    """Makes a change and shows the page as it is now, or says why it could not be made."""
-    try:
-        change()
-    except FactoryOpsError as problem:
-        st.toast(problem.message, icon=":material/error:")
-        return
-    cache.forget(session.identity().factory_id)
-    if said:
-        st.toast(said, icon=":material/check:")
-    st.rerun()
-
-
 def _acknowledge(a: AlertRow) -> None:
     who, inst = session.identity(), resources.installation()
     if st.button("Acknowledge", type="primary", icon=":material/check:", key=f"acknowledge-{a.id}"):
-        done(lambda: acknowledge(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id))
+        attempt(lambda: acknowledge(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id), in_passing=True)
 
 
 def _resolve(a: AlertRow) -> None:
@@ -63,7 +49,10 @@ def _resolve(a: AlertRow) -> None:
         )
         if st.form_submit_button("Resolve this alert", type="primary"):
             url = inst.settings.app_url
-            done(lambda: resolve(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id, comment=comment, app_url=url))
+            attempt(
+                lambda: resolve(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id, comment=comment, app_url=url),
+                in_passing=True,
+            )
 
 
 def _assign(a: AlertRow) -> None:
@@ -76,7 +65,10 @@ def _assign(a: AlertRow) -> None:
             "Who takes care of it?", options, index=options.index(current), format_func=names.__getitem__, key=f"assignee-{a.id}"
         )
         if st.form_submit_button("Assign", type="primary"):
-            done(lambda: assign(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id, assignee_id=chosen or None))
+            attempt(
+                lambda: assign(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id, assignee_id=chosen or None),
+                in_passing=True,
+            )
 
 
 def _comment(a: AlertRow) -> None:
@@ -84,7 +76,7 @@ def _comment(a: AlertRow) -> None:
     with st.popover("Comment", icon=":material/chat:", key=f"comment-{a.id}"), st.form(f"comment-form-{a.id}", border=False):
         text = st.text_area("What do others need to know?", max_chars=LONGEST_COMMENT, key=f"comment-text-{a.id}")
         if st.form_submit_button("Add the comment", type="primary"):
-            done(lambda: comment_on(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id, comment=text))
+            attempt(lambda: comment_on(inst.db, inst.clock, who.factory_id, a.id, user_id=who.user_id, comment=text), in_passing=True)
 
 
 def _silence(a: AlertRow) -> None:
@@ -107,4 +99,6 @@ def _silence(a: AlertRow) -> None:
             if st.form_submit_button("Silence", type="primary"):
                 now = inst.clock.now()
                 asked = NewSilence(reason, now, now + timedelta(hours=SPANS[span]), **scopes[scope])
-                done(lambda: silence(inst.db, inst.clock, who.factory_id, asked, user_id=who.user_id), f"Silent for {span}")
+                attempt(
+                    lambda: silence(inst.db, inst.clock, who.factory_id, asked, user_id=who.user_id), f"Silent for {span}", in_passing=True
+                )

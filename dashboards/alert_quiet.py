@@ -6,9 +6,9 @@ from html import escape
 import streamlit as st
 
 from dashboards import alert_data, resources, session, ui
-from dashboards.alert_actions import done
 from dashboards.alert_parts import CHANNEL_WORDS
 from dashboards.fmt import Local
+from dashboards.forms import attempt
 from rules.notify.undelivered import count_undelivered, resend, undelivered
 from rules.silences import end_silence, list_silences
 from warehouse.models.alerting import Notification, Silence
@@ -45,7 +45,9 @@ def _silences(found: Sequence[Silence], local: Local) -> None:
 
 def _end(silence_id: int) -> None:
     who, inst = session.identity(), resources.installation()
-    done(lambda: end_silence(inst.db, inst.clock, who.factory_id, silence_id, user_id=who.user_id), "The silence is over")
+    attempt(
+        lambda: end_silence(inst.db, inst.clock, who.factory_id, silence_id, user_id=who.user_id), "The silence is over", in_passing=True
+    )
 
 
 def silence_line(row: Silence, names: alert_data.Names, local: Local) -> str:
@@ -89,7 +91,7 @@ def _messages(found: Sequence[Notification], local: Local) -> None:
 
 def _resend(notification_id: int) -> None:
     who, inst = session.identity(), resources.installation()
-    done(lambda: resend(inst.db, inst.clock, who.factory_id, notification_id, user_id=who.user_id), "On its way again")
+    attempt(lambda: resend(inst.db, inst.clock, who.factory_id, notification_id, user_id=who.user_id), "On its way again", in_passing=True)
 
 
 def message_line(row: Notification, local: Local) -> str:

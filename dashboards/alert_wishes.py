@@ -7,8 +7,8 @@ from typing import Any, Final
 import streamlit as st
 
 from dashboards import alarm, resources, session, ui
-from dashboards.alert_actions import done
 from dashboards.alert_parts import CHANNEL_WORDS
+from dashboards.forms import attempt
 from rules.notify.wishes import DIGEST_MINUTES, Wish, set_wish, wishes_of
 
 EVERY_DAY: Final = list(range(1, 8))
@@ -35,7 +35,7 @@ def wishes() -> None:
             with st.form(f"wish-{wish.channel}", border=False):
                 asked = _form(wish)
                 if st.form_submit_button("Save", type="primary"):
-                    done(partial(set_wish, inst.db, inst.clock, who.factory_id, who.user_id, asked), "Saved")
+                    attempt(partial(set_wish, inst.db, inst.clock, who.factory_id, who.user_id, asked), "Saved", in_passing=True)
 
 
 def _form(wish: Wish) -> Wish:

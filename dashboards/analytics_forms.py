@@ -26,12 +26,6 @@ NEEDS = {
 }
 
 
-def machine_names() -> dict[int, str]:
-    """The factory's machines by id, as lists offer them."""
-    found = sorted(loads.machines(session.identity().factory_id), key=lambda machine: machine.device_key)
-    return {machine.id: f"{machine.device_key} · {machine.kind}" for machine in found}
-
-
 def may_start() -> bool:
     """Whether the person may order analyses; says whom to ask when not."""
     who = session.identity()
@@ -44,7 +38,7 @@ def may_start() -> bool:
 
 def new_analysis() -> None:
     """Kind, machines, range, and it starts."""
-    machines = machine_names()
+    machines = loads.machine_names(session.identity().factory_id)
     if not machines:
         ui.draw(ui.state_panel("empty small", "machine", "No machines yet", "Analyses need machines that have sent something."))
         return
@@ -121,7 +115,7 @@ def _schedule(row: AnalysisSchedule) -> None:
 
 
 def _new_schedule() -> None:
-    inst, machines = resources.installation(), machine_names()
+    inst, machines = resources.installation(), loads.machine_names(session.identity().factory_id)
     kind = str(st.selectbox("Analysis", list(KINDS), format_func=KINDS.__getitem__, key="schedule-kind"))
     when = st.selectbox("When", list(TIMES), key="schedule-when")
     with st.form("new-schedule", border=False):

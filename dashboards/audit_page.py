@@ -8,6 +8,7 @@ from typing import Any, Final
 import streamlit as st
 
 from dashboards import fmt, resources, session, ui
+from dashboards.audit_words import action_words, target_words
 from dashboards.fmt import Local
 from warehouse.access import audit_trail, people
 from warehouse.access.audit_trail import Event, Wanted
@@ -82,27 +83,34 @@ def _moments(days: Any, local: Local) -> tuple[datetime | None, datetime | None]
 def rows(events: list[Event], local: Local) -> str:
     """Events as a table: when, who, what, from where, and what changed."""
     head = "<tr><th>When</th><th>Who</th><th>What</th><th>On</th><th>Change</th></tr>"
-    body = "".join(
-        f"<tr><td>{ui.moment(event.row.happened_at, local)}</td>"
-        f'<td>{escape(event.user_email or "The system")}<small class="block">{escape(event.row.address or "")}</small></td>'
-        f"<td><b>{escape(event.row.action)}</b></td><td>{escape(event.row.target)}</td>"
-        f'<td class="change">{change(event.row.before, event.row.after)}'
-        f"{f'<small class=block>{escape(event.row.reason)}</small>' if event.row.reason else ''}</td></tr>"
-        for event in events
+    return f'<table class="plain audit"><thead>{head}</thead><tbody>{"".join(_row(event, local) for event in events)}</tbody></table>'
+
+
+def _row(event: Event, local: Local) -> str:
+    row = event.row
+    reason = f'<small class="block">{escape(row.reason)}</small>' if row.reason else ""
+    return (
+        f"<tr><td>{ui.moment(row.happened_at, local)}</td>"
+        f'<td>{escape(event.user_email or "The system")}<small class="block">{escape(row.address or "")}</small></td>'
+        f'<td title="{escape(row.action, quote=True)}"><b>{escape(action_words(row.action))}</b></td>'
+        f'<td title="{escape(row.target, quote=True)}">{escape(target_words(row.target))}</td>'
+        f'<td class="change">{change(row.before, row.after, local)}{reason}</td></tr>'
     )
-    return f'<div class="scroll"><table class="plain audit"><thead>{head}</thead><tbody>{body}</tbody></table></div>'
 
 
-def change(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
-    """What is different now, in words: `name: old → new`; numbers and texts in, HTML out. Pure."""
+def change(before: dict[str, Any] | None, after: dict[str, Any] | None, local: Local | None = None) -> str:
+    """What is different now, in words: `name: old → new`, moments on the factory's clock; HTML out. Pure.
+
+    What something new does not have is left out.
+    """
     old, new = before or {}, after or {}
     lines = []
     for name in [*new, *(name for name in old if name not in new)]:
         if name in old and name in new:
             if old[name] != new[name]:
-                lines.append(f"{_word(name)}: {_value(old[name])} → {_value(new[name])}")
-        else:
-            lines.append(f"{_word(name)}: {_value(new.get(name, old.get(name)))}")
+                lines.append(f"{_word(name)}: {_value(old[name], local)} → {_value(new[name], local)}")
+        elif (only := new.get(name, old.get(name))) not in (None, ""):
+            lines.append(f"{_word(name)}: {_value(only, local)}")
     return "<br>".join(lines[:6]) + ("<br>…" if len(lines) > 6 else "")
 
 
@@ -110,19 +118,38 @@ def _word(name: str) -> str:
     return escape(name.replace("_", " "))
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, local: Local | None) -> str:
     if value is None or value == "":
         return "—"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         on = [name.replace("_", " ") for name, given in value.items() if given is True]
-        text = ", ".join(on) if on and all(isinstance(v, bool) for v in value.values()) else json.dumps(value, ensure_ascii=False)
+        plain = ", ".join(f"{name.replace('_', ' ')} {_text(each)}" for name, each in value.items())
+        text = ", ".join(on) if on and all(isinstance(v, bool) for v in value.values()) else plain
     elif isinstance(value, list):
         text = ", ".join(str(part) for part in value)
     else:
-        text = str(value)
+        text = _moment(str(value), local) or str(value)
     return escape(text if len(text) <= 120 else text[:119] + "…")
+
+
+def _text(value: Any) -> str:
+    """A part of something larger: lists by their parts, what is nested deeper as JSON."""
+    if isinstance(value, list) and not any(isinstance(part, dict | list) for part in value):
+        return " ".join(str(part) for part in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
+def _moment(text: str, local: Local | None) -> str:
+    """A moment as the trail writes it, on the factory's clock; empty for any other text."""
+    if local is None or "T" not in text:
+        return ""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    return local.stamp(found) if found.tzinfo else ""
 
 
 def _export(wanted: Wanted) -> None:

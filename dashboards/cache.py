@@ -1,7 +1,8 @@
 """Remembers what many sessions ask for, so that fifty open pages cost one query; and keeps a page alive while the history is away.
 
-Nobody waits longer than PATIENCE_S: a page then shows the last answer, marked as old, or says what is missing. The query goes on
-behind it, and its answer is there for the next refresh.
+What comes from the history may be twice as old as its lifetime: it is then shown at once, and asked anew behind it. Nobody waits longer
+than PATIENCE_S: a page then shows the last answer, marked as old, or says what is missing. The query goes on behind it, and its answer
+is there for the next refresh.
 """
 
 import threading
@@ -100,6 +101,9 @@ class Memory:
             if entry.running is None or entry.running.done():
                 entry.running, entry.is_late = self._workers.submit(work), False
             running = entry.running
+            if needs_lake and entry.answer is not None and time.monotonic() < entry.fresh_until + lifetime_s:
+                # Nobody waits for what is only a little older: the next look shows what is being asked now.
+                return
         try:
             running.result(SHORT_PATIENCE_S if entry.is_late else PATIENCE_S)
         except TimeoutError as waited:
@@ -125,7 +129,7 @@ def ask(key: tuple[Hashable, ...], factory_id: int, lifetime_s: float, load: Cal
 
 
 def ask_lake(key: tuple[Hashable, ...], factory_id: int, lifetime_s: float, load: Callable[[], T]) -> Answer[T]:
-    """As `ask`, for what reads the history: not tried again for a moment after the lake failed."""
+    """As `ask`, for what reads the history: up to twice as old, and not tried again for a moment after the lake failed."""
     return _memory.ask((factory_id, id(resources.installation()), *key), lifetime_s, load, needs_lake=True)
 
 

@@ -1,6 +1,8 @@
 """ECharts options. Lines are mid-tones that suit both themes; text takes the theme of this run (`text_colour`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -43,6 +45,15 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What a forecast expects of a parameter: the middle, and the band that holds 80 of 100 values."""
+
+    middle: Pairs
+    lowest: Pairs
+    highest: Pairs
+
+
+@dataclass(frozen=True)
 class Panel:
     """One parameter in a stack of panels on one clock."""
 
@@ -54,11 +65,36 @@ class Panel:
     lowest: Pairs = field(default_factory=list)
     """With `highest`, for coarse steps: the band that the readings of each step filled, so that no spike is lost."""
     highest: Pairs = field(default_factory=list)
+    expected: Expected | None = None
+
+    @property
+    def seen(self) -> Pairs:
+        """Everything that the axis must have room for."""
+        forecast = [*self.expected.lowest, *self.expected.highest, *self.expected.middle] if self.expected else []
+        return [*self.points, *self.lowest, *self.highest, *forecast]
+
+
+_theme: ContextVar[str | None] = ContextVar("theme", default=None)
+
+
+def theme() -> str:
+    """The theme of this run, `light` or `dark`; within `in_theme` that one."""
+    return _theme.get() or st.context.theme.type or "light"
+
+
+@contextmanager
+def in_theme(name: str) -> Iterator[None]:
+    """For options that are made once for many sessions, outside of a run."""
+    before = _theme.set(name)
+    try:
+        yield
+    finally:
+        _theme.reset(before)
 
 
 def text_colour(name: str) -> str:
     """The colour of text in the theme of this run."""
-    return text_in_theme(name, st.context.theme.type)
+    return text_in_theme(name, theme())
 
 
 def small(size: int = 11, ink: str = "ink-3") -> Option:
@@ -72,8 +108,8 @@ def tooltip() -> Option:
         "trigger": "axis",
         "confine": True,
         "axisPointer": {"type": "line", "lineStyle": {"color": CHART["d"]}},
-        "backgroundColor": text_in_theme("card", st.context.theme.type),
-        "borderColor": text_in_theme("line", st.context.theme.type),
+        "backgroundColor": text_colour("card"),
+        "borderColor": text_colour("line"),
         "textStyle": {"color": text_colour("ink"), "fontSize": 12},
     }
 
@@ -207,10 +243,9 @@ def panels(shown: Sequence[Panel], start: int, end: int, local: Local) -> tuple[
         grids.append({"left": 44, "right": 14, "top": top, "height": height, "outerBoundsMode": "none"})
         titles.append({"text": panel.title, "left": 40, "top": top - 24, "textStyle": {**small(12, "ink-2"), "fontWeight": 500}})
         axes.append(time_axis(start, end, labels=i == len(shown) - 1, gridIndex=i))
-        seen = [*panel.points, *panel.lowest, *panel.highest]
-        bounds = axis_bounds(seen, [limit.value for limit in panel.limits], 4 if i == 0 else 2)
+        bounds = axis_bounds(panel.seen, [limit.value for limit in panel.limits], 4 if i == 0 else 2)
         values.append(value_axis("", gridIndex=i, scale=True, **bounds))
-        series += [*extremes(panel, i), _panel_line(panel, i, local)]
+        series += [*extremes(panel, i), *expected_lines(panel, i), _panel_line(panel, i, local)]
         top += height + 32
     option = {
         "useUTC": True,
@@ -228,19 +263,31 @@ def panels(shown: Sequence[Panel], start: int, end: int, local: Local) -> tuple[
 
 
 def extremes(panel: Panel, i: int) -> list[Option]:
-    """Two stacked lines that are not drawn, with the room between them filled."""
-    if not panel.lowest:
+    """The band that the readings of each step filled."""
+    return _band(panel.lowest, panel.highest, f"{i}", SERIES[i % len(SERIES)], 0.16, i) if panel.lowest else []
+
+
+def expected_lines(panel: Panel, i: int) -> list[Option]:
+    """What a forecast expects: its band, and a dashed line in the middle."""
+    if panel.expected is None:
         return []
+    known, colour = panel.expected, CHART["c"]
+    style = {"color": colour, "width": 1.4, "type": [5, 4]}
+    middle = line("Forecast", known.middle, colour, lineStyle=style, z=1, xAxisIndex=i, yAxisIndex=i)
+    return [*_band(known.lowest, known.highest, f"expected-{i}", colour, 0.14, i), middle]
+
+
+def _band(lowest: Pairs, highest: Pairs, name: str, colour: str, opacity: float, i: int) -> list[Option]:
+    """Two stacked lines that are not drawn, with the room between them filled."""
     spread = [
-        [at, None if low is None or high is None else round(high - low, 6)]
-        for (at, low), (_, high) in zip(panel.lowest, panel.highest, strict=True)
+        [at, None if low is None or high is None else round(high - low, 6)] for (at, low), (_, high) in zip(lowest, highest, strict=True)
     ]
     edge: Option = {
-        "type": "line", "showSymbol": False, "silent": True, "xAxisIndex": i, "yAxisIndex": i, "stack": f"band-{i}",
+        "type": "line", "showSymbol": False, "silent": True, "xAxisIndex": i, "yAxisIndex": i, "stack": f"band-{name}",
         "stackStrategy": "all", "lineStyle": {"opacity": 0}, "tooltip": {"show": False},
     }  # fmt: skip
-    fill = {"color": SERIES[i % len(SERIES)], "opacity": 0.16}
-    return [{**edge, "name": f"low-{i}", "data": panel.lowest}, {**edge, "name": f"spread-{i}", "data": spread, "areaStyle": fill}]
+    fill = {"color": colour, "opacity": opacity}
+    return [{**edge, "name": f"low-{name}", "data": lowest}, {**edge, "name": f"spread-{name}", "data": spread, "areaStyle": fill}]
 
 
 def _panel_line(panel: Panel, i: int, local: Local) -> Option:

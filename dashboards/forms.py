@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 import streamlit as st
+from pydantic import ValidationError
 
 from dashboards import cache, session, ui
 from warehouse.access.audit import Actor
@@ -12,17 +13,36 @@ from warehouse.errors import FactoryOpsError
 LOOK_ONLY = "Your role only allows to look. A super admin of your factory can change that."
 
 
-def attempt(change: Callable[[], object], said: str = "") -> None:
-    """Makes a change and draws the page anew, with `said` as a passing word; or says in place why it could not be made."""
-    try:
-        change()
-    except FactoryOpsError as problem:
-        st.error(problem.message, icon=":material/error:")
+def attempt(change: Callable[[], object], said: str = "", *, in_passing: bool = False) -> None:
+    """Makes a change and draws the page anew, with `said` as a passing word; or says why it could not be made.
+
+    It says so in place; or `in_passing`, where the place is a button or a popover that leaves no room for it.
+    """
+    refusal = _refusal_of(change)
+    if refusal is not None:
+        say = st.toast if in_passing else st.error
+        say(refusal, icon=":material/error:")
         return
     cache.forget(session.identity().factory_id)
     if said:
         st.toast(said, icon=":material/check:")
     st.rerun()
+
+
+def _refusal_of(change: Callable[[], object]) -> str | None:
+    """Makes the change; why it could not be made, or None."""
+    try:
+        change()
+    except FactoryOpsError as problem:
+        return problem.message
+    except ValidationError as wrong:
+        return "; ".join(explained(wrong))
+    return None
+
+
+def explained(wrong: ValidationError) -> list[str]:
+    """What is wrong with which field, in words."""
+    return [f"{' '.join(str(part) for part in e['loc'])}: {e['msg'].removeprefix('Value error, ')}".lstrip(": ") for e in wrong.errors()]
 
 
 def actor() -> Actor:

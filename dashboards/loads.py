@@ -27,6 +27,12 @@ def machines(factory_id: int) -> list[DeviceRow]:
     return ask(("machines",), factory_id, 2, lambda: device_list(inst.db, factory_id, inst.clock.now(), offline_after, usual)).value
 
 
+def machine_names(factory_id: int) -> dict[int, str]:
+    """The machines by id, as lists offer them."""
+    found = sorted(machines(factory_id), key=lambda machine: machine.device_key)
+    return {machine.id: f"{machine.device_key} · {machine.kind}" for machine in found}
+
+
 def typical(factory_id: int) -> dict[int, float]:
     """What each machine draws while it works, from the last 3 days; at most 10 min old, empty while the lake is away."""
     inst = installation()
@@ -67,13 +73,17 @@ def on_grid(frame: pl.DataFrame, column: str, start: datetime, step: timedelta, 
     return grid.to_frame().join(frame, on="bucket", how="left", maintain_order="left")[column].to_list()
 
 
-def trends(frame: pl.DataFrame, now: datetime, only: Collection[int] | None = None) -> dict[int, list[float | None]]:
-    """The last 8 hours of power by machine, one value each 10 min, None where nothing was measured; of `only` these machines. Pure."""
+def trends(frame: pl.DataFrame, now: datetime, only: Collection[int]) -> dict[int, list[float | None]]:
+    """The last 8 hours of power of these machines, one value each 10 min, None where nothing was measured. Pure."""
     first = bucket_start(now, POWER_STEP) - POWER_STEP * (TREND_POINTS - 1)
-    recent = frame.filter(pl.col("bucket") >= first)
-    if only is not None:
-        recent = recent.filter(pl.col("device_id").is_in(list(only)))
-    return {int(str(key)): on_grid(rows, "power_w", first, POWER_STEP, TREND_POINTS) for (key,), rows in recent.group_by("device_id")}
+    recent = frame.filter(pl.col("bucket") >= first, pl.col("device_id").is_in(list(only)))
+    slot = (pl.col("bucket") - first).dt.total_seconds() // int(POWER_STEP.total_seconds())
+    found: dict[int, list[float | None]] = {}
+    for device_id, place, power in recent.select("device_id", slot, "power_w").iter_rows():
+        line = found.setdefault(device_id, [None] * TREND_POINTS)
+        if place < TREND_POINTS:
+            line[place] = power
+    return found
 
 
 def bucket_start(moment: datetime, step: timedelta) -> datetime:

@@ -33,7 +33,7 @@ def stacked(
     option, height = charts.panels(shown, *bounds, local)
     for number, other in enumerate(beside):
         if other.points:
-            seen = [*shown[number].points, *shown[number].lowest, *shown[number].highest, *other.points]
+            seen = [*shown[number].seen, *other.points]
             axis = option["yAxis"][number]
             axis.update(axis_bounds(seen, [limit.value for limit in shown[number].limits], 4 if number == 0 else 2))
             option["series"].append(_dashed(other, xAxisIndex=number, yAxisIndex=number))
@@ -57,7 +57,8 @@ def together(
         if unit not in axes:
             continue
         side = axes.index(unit)
-        seen[side] += panel.points
+        seen[side] += panel.seen
+        series += [{**each, "xAxisIndex": 0, "yAxisIndex": side} for each in charts.expected_lines(panel, number)]
         series.append(charts.line(panel.title, panel.points, charts.SERIES[number % len(charts.SERIES)], yAxisIndex=side))
     if anomalies and series:
         series.append(_shaded(anomalies, bounds, local))

@@ -10,9 +10,11 @@ from dashboards.cache import Answer, ask, ask_lake
 from dashboards.limits import RuleLimit
 from dashboards.loads import bucket_start, on_grid
 from dashboards.resources import installation
+from warehouse import dead_letters
 from warehouse.errors import RetryableError
 from warehouse.kpi_order import kpi_order
 from warehouse.models.devices import Device
+from warehouse.models.upkeep import MaintenanceEvent
 from warehouse.queries.alerts import AlertFilter, AlertRow, list_alerts
 from warehouse.queries.analytics import MachineMarks, latest_risks, machine_marks
 from warehouse.queries.energy import energy_kwh
@@ -21,16 +23,21 @@ from warehouse.queries.history import history, interval_for, with_gaps
 from warehouse.queries.live import LiveValue, find_device, live_values
 from warehouse.queries.ranges import UsualRange, usual_ranges
 from warehouse.queries.states import Availability, availability, state_timeline
+from warehouse.upkeep_by_hand import events_of
 from warehouse.usual_intervals import intervals_of, stale_after_s
 
 SPANS = {"1 h": timedelta(hours=1), "12 h": timedelta(hours=12), "7 d": timedelta(days=7), "30 d": timedelta(days=30)}
 MOST_POINTS = 720
 SPARK_MINUTES = 60
+SHOWN_EVENTS = 3
+SIDE_S = 8.0
+LIVE_S = 1.0
+"""How old live values may be: everybody who looks at the same machine shares them."""
 
 
 @dataclass(frozen=True)
 class Live:
-    """The newest values of a machine; never remembered, so that a new parameter shows at once."""
+    """The newest values of a machine; remembered for a second only, so that a new parameter shows at once."""
 
     values: list[LiveValue]
     usual: dict[str, UsualRange]
@@ -81,14 +88,21 @@ def machine(factory_id: int, device_key: str) -> Device:
 
 
 def live(factory_id: int, device_id: int, now: datetime) -> Live:
-    """Values now, with what is usual and what the limits are. What needs the lake is missing while it is away."""
-    inst = installation()
-    interval_s = intervals_of(inst.lake).of(factory_id, device_id, now)
-    values = live_values(inst.db, factory_id, device_id, now, stale_after_s(interval_s, inst.settings.stale_after_seconds))
+    """Values now, with what is usual and what the limits are; at most a second old. What needs the lake is missing while it is away."""
+    # Asked for first: what needs the lake must not hold up what does not.
+    known = usual(factory_id, device_id, now)
+    values = ask(("live", device_id), factory_id, LIVE_S, lambda: _values(factory_id, device_id, now)).value
     keys = tuple(v.parameter_key for v in values if v.is_kpi_selected)
+    inst = installation()
     found = ask(("limits", device_id), factory_id, 10, lambda: limits.device_limits(inst.db, factory_id, device_id)).value
     order = ask(("kpi_order", device_id), factory_id, 10, lambda: kpi_order(inst.db, device_id)).value
-    return Live(values, usual(factory_id, device_id, now), last_hour(factory_id, device_id, keys, now), found, order)
+    return Live(values, known, last_hour(factory_id, device_id, keys, now), found, order)
+
+
+def _values(factory_id: int, device_id: int, now: datetime) -> list[LiveValue]:
+    inst = installation()
+    interval_s = intervals_of(inst.lake).of(factory_id, device_id, now)
+    return live_values(inst.db, factory_id, device_id, now, stale_after_s(interval_s, inst.settings.stale_after_seconds))
 
 
 def usual(factory_id: int, device_id: int, now: datetime) -> dict[str, UsualRange]:
@@ -187,13 +201,21 @@ def risks(factory_id: int, device_id: int, now: datetime) -> pl.DataFrame | None
 
 
 def alerts_between(factory_id: int, device_id: int, start: datetime, end: datetime) -> list[AlertRow]:
-    """The alerts raised on a machine in [start, end), newest first; not remembered."""
-    return list_alerts(installation().db, factory_id, AlertFilter("all", device_id=device_id, since=start, until=end), limit=200)
+    """The alerts raised on a machine in [start, end), newest first; at most 2 s old."""
+    inst = installation()
+    # By the minute: a range that ends now moves with each second, and a later end holds everything that an earlier one does.
+    minute = timedelta(minutes=1)
+    begin, until = bucket_start(start, minute), bucket_start(end, minute) + minute
+    wanted = AlertFilter("all", device_id=device_id, since=begin, until=until)
+    found = ask(("alerts_between", device_id, begin, until), factory_id, 2, lambda: list_alerts(inst.db, factory_id, wanted, limit=200))
+    return [a for a in found.value if start <= a.triggered_at < end]
 
 
 def active_alerts(factory_id: int, device_id: int) -> list[AlertRow]:
-    """The active alerts of a machine, worst first."""
-    return list_alerts(installation().db, factory_id, AlertFilter(device_id=device_id), limit=50)
+    """The active alerts of a machine, worst first; at most 2 s old."""
+    inst = installation()
+    wanted = AlertFilter(device_id=device_id)
+    return ask(("active_alerts", device_id), factory_id, 2, lambda: list_alerts(inst.db, factory_id, wanted, limit=50)).value
 
 
 def energy_today_kwh(factory_id: int, device_id: int, midnight: datetime) -> float | None:
@@ -204,3 +226,16 @@ def energy_today_kwh(factory_id: int, device_id: int, midnight: datetime) -> flo
     except RetryableError:
         return None
     return found.get(device_id)
+
+
+def newest_events(factory_id: int, device_id: int) -> list[MaintenanceEvent]:
+    """What was done to a machine last, newest first; at most 8 s old."""
+    inst = installation()
+    return ask(("events", device_id), factory_id, SIDE_S, lambda: events_of(inst.db, factory_id, device_id, limit=SHOWN_EVENTS)).value
+
+
+def refused_messages(factory_id: int, device_key: str) -> int:
+    """How many messages of a machine were refused and still lie there; at most 8 s old."""
+    inst = installation()
+    found = ask(("refused", device_key), factory_id, SIDE_S, lambda: dead_letters.counts(inst.db, factory_id, device_key=device_key))
+    return sum(found.value.values())

@@ -1,6 +1,6 @@
 """The chart of a machine with its choices: what, over which time, beside what; and what it did meanwhile."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from html import escape
 from typing import Final
@@ -10,36 +10,20 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import streamlit as st
 
-from dashboards import availability_parts, charts, fmt, frame, kpis, loads, machine_charts, machine_data, session, ui
-from dashboards.charts import Limit, Marker, Panel
+from dashboards import availability_parts, cache, charts, fmt, frame, kpis, loads, machine_chart, machine_data, session, ui
 from dashboards.fmt import Local
-from dashboards.machine_charts import Beside
+from dashboards.machine_chart import STACKED, TOGETHER, Drawn
 from dashboards.machine_data import Live, Past, Wanted
 from warehouse.errors import NotFoundError, RetryableError
 from warehouse.models.devices import Device
-from warehouse.queries.alerts import AlertRow
 from warehouse.queries.live import LiveValue
 
 MOST_PANELS: Final = 4
 FIRST_PANELS: Final = 3
-BAND_FROM: Final = timedelta(minutes=10)
-KEY_ALERTS: Final = 3
+SHOWN_S: Final = 9.0
+"""A bit less than the chart's own pace: everybody who looks at the same range of a machine shares one drawing."""
 OWN: Final = "Dates"
 EARLIER: Final = {"A day before": timedelta(days=1), "A week before": timedelta(days=7)}
-STACKED, TOGETHER = "Below each other", "Two axes"
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """What the chart shows."""
-
-    past: Past
-    shown: list[LiveValue]
-    raised: list[AlertRow]
-    beside: str | None
-    """With what it is compared: one of EARLIER, or the key of another machine."""
-    other: Past | None
-    layout: str
 
 
 @st.fragment(run_every="10s")
@@ -67,9 +51,15 @@ def history(device: Device) -> None:
         frame.stale_strip(local.time(past.end))
     raised = machine_data.alerts_between(who.factory_id, device.id, past.start, past.end)
     shown = [numeric[key] for key in chosen]
-    draw_history(device.id, Drawn(past, shown, raised, beside, other, layout), live, local)
-    draw_timeline(device, past)
+    marks = machine_data.marks(who.factory_id, device.id, past.start, past.end + ahead(past, own, local))
+    end = draw_history(device.id, Drawn(wanted, past, shown, raised, beside, other, layout, marks), live, local)
+    draw_timeline(device, past, (local.wall(past.end) - local.wall(past.start)) / (end - local.wall(past.start)))
     export(device, past, shown)
+
+
+def ahead(past: Past, own: tuple[datetime, datetime] | None, local: Local) -> timedelta:
+    """How far a forecast may reach beyond the range: a quarter of it, unless the range ends before now. Pure."""
+    return timedelta(0) if own is not None and own[1] < local.now else (past.end - past.start) / 4
 
 
 def _range(local: Local) -> tuple[str, tuple[datetime, datetime] | None]:
@@ -153,102 +143,24 @@ def _compared(factory_id: int, device_id: int, wanted: Wanted, beside: str | Non
     return machine_data.past(factory_id, other.id, wanted, local.now)
 
 
-def draw_history(device_id: int, drawn: Drawn, live: Live, local: Local) -> None:
-    """The lines on one clock, alerts marked where they were raised, anomalies shaded."""
-    past, shown = drawn.past, drawn.shown
-    panels = [panel(past, v, drawn.raised, live, local) for v in shown]
-    found = machine_data.marks(session.identity().factory_id, device_id, past.start, past.end)
-    anomalies = found.anomalies if found else ()
-    if words := legend(drawn, panels, [mark.sentence for mark in anomalies], local):
-        ui.draw(words)
-    if not any(one.points for one in panels):
+def draw_history(device_id: int, drawn: Drawn, live: Live, local: Local) -> int:
+    """The lines on one clock, with what the marks mean; gives the end of the clock in wall-clock milliseconds."""
+    factory_id, theme = session.identity().factory_id, charts.theme()
+    key = ("history shown", device_id, drawn.wanted, drawn.past.end, drawn.beside, drawn.layout, theme, tuple(a.id for a in drawn.raised))
+    chart = cache.ask(key, factory_id, SHOWN_S, lambda: machine_chart.made(drawn, live, local, theme)).value
+    if chart.words:
+        ui.draw(chart.words)
+    if chart.option is None:
         ui.draw(ui.state_panel("empty", "clock", "Nothing measured in this time", "Choose a longer range, or other parameters."))
-        return
-    bounds = local.wall(past.start), local.wall(past.end)
-    names = [kpis.name_of(v) for v in shown]
-    if drawn.layout == TOGETHER:
-        units = [one.title.rpartition(", ")[2] if ", " in one.title else "" for one in panels]
-        option, height = machine_charts.together(panels, units, anomalies, bounds, local)
-        if missing := machine_charts.left_out(names, units):
-            st.caption(f"Two axes carry two units: {', '.join(missing)} would need a third one and is left out.")
-    else:
-        beside = [_beside_panel(drawn, v, one, local) for v, one in zip(shown, panels, strict=True)]
-        option, height = machine_charts.stacked(panels, beside, anomalies, bounds, local)
-    charts.show(option, height, "history", f"{', '.join(names)} over time, with limits and alerts")
+        return chart.end
+    if chart.left_out:
+        st.caption(f"Two axes carry two units: {', '.join(chart.left_out)} would need a third one and is left out.")
+    charts.show(chart.option, chart.height, "history", f"{', '.join(chart.names)} over time, with limits and alerts")
+    return chart.end
 
 
-def _beside_panel(drawn: Drawn, v: LiveValue, own: Panel, local: Local) -> Beside:
-    if drawn.other is None:
-        return Beside("", [])
-    rows = drawn.other.frame.filter(pl.col("parameter") == v.parameter_key, pl.col("bucket") < drawn.past.end)
-    is_kw = own.title.endswith(", kW") and v.unit == "W"
-    return Beside(drawn.beside or "", charts.points(rows, "mean", local, 0.001 if is_kw else 1))
-
-
-def legend(drawn: Drawn, panels: list[Panel], anomalies: list[str], local: Local) -> str:
-    """What the marks and lines mean."""
-    raised = drawn.raised
-    marks = "".join(
-        ui.link(
-            ui.alert_url(a.id),
-            f"{ui.icon(a.severity, a.severity + '-f')} {local.time(a.triggered_at)} {escape(a.title)}",
-            f"{a.severity}-t",
-        )
-        for a in raised[:KEY_ALERTS]
-    )
-    if len(raised) > KEY_ALERTS:
-        marks += f"<span>and {len(raised) - KEY_ALERTS} earlier</span>"
-    if any(one.lowest for one in panels):
-        marks += f'<span><i class="band"></i>Lowest to highest of each {fmt.span(drawn.past.step.total_seconds())}; line: mean</span>'
-    if drawn.beside:
-        marks += f'<span><i class="dashed"></i>{escape(drawn.beside)}</span>'
-    if anomalies:
-        said = escape("; ".join(sentence for sentence in anomalies if sentence)[:300], quote=True)
-        marks += f'<span title="{said}"><i class="anomaly"></i>{fmt.plural(len(anomalies), "anomaly", "anomalies")}</span>'
-    return f'<div class="key">{marks}</div>' if marks else ""
-
-
-def panel(past: Past, v: LiveValue, raised: list[AlertRow], live: Live, local: Local) -> Panel:
-    """One parameter: its line, its limits and the alerts that it took part in."""
-    rows = past.frame.filter(pl.col("parameter") == v.parameter_key)
-    usual = live.usual.get(v.parameter_key)
-    is_kw = v.unit == "W" and usual is not None and usual.greatest >= 1000
-    factor, unit = (0.001, "kW") if is_kw else (1, v.unit)
-    points = charts.points(rows, "mean", local, factor)
-    is_coarse = past.step >= BAND_FROM
-    markers = []
-    for alert in (a for a in raised if any(limit.rule_name == a.title for limit in live.limits.get(v.parameter_key, []))):
-        measured = alert.telemetry_snapshot.get(v.parameter_key)
-        if isinstance(measured, int | float):
-            markers.append(Marker(alert.triggered_at, float(f"{measured * factor:.5g}"), alert.severity))
-    known = [value for _, value in points if value is not None]
-    limits = [
-        Limit(
-            limit.threshold * factor,
-            f"{limit.severity.capitalize()} {'above' if limit.is_upper else 'below'} {fmt.exact(limit.threshold * factor)} {unit}".strip(),
-            limit.severity,
-        )
-        for limit in live.limits.get(v.parameter_key, [])
-        if known and _is_near(limit.threshold * factor, known)
-    ]
-    return Panel(
-        f"{kpis.name_of(v)}{', ' + unit if unit else ''}",
-        points,
-        tuple(markers),
-        tuple(limits),
-        *(charts.points(rows, side, local, factor) if is_coarse else [] for side in ("min", "max")),
-    )
-
-
-def _is_near(limit: float, known: list[float]) -> bool:
-    """A limit far away would press the line flat."""
-    low, high = min(known), max(known)
-    reach = max(high - low, abs(high) * 0.1) * 2
-    return low - reach <= limit <= high + reach
-
-
-def draw_timeline(device: Device, past: Past) -> None:
-    """What the machine did, as a bar under the chart's clock, and what follows for its availability."""
+def draw_timeline(device: Device, past: Past, share: float) -> None:
+    """What the machine did, as a bar under the part of the chart's clock that is past, and what follows for its availability."""
     factory_id = session.identity().factory_id
     found = machine_data.activity(factory_id, device.id, past.start, past.end, loads.typical(factory_id).get(device.id))
     if found is None:
@@ -267,7 +179,9 @@ def draw_timeline(device: Device, past: Past) -> None:
     facts += [(word, fmt.span(value)) for word, value in (("Between failures", times.mtbf_s), ("To repair", times.mttr_s)) if value]
     said = "".join(f"<span>{word}<b>{value}</b></span>" for word, value in facts)
     ui.draw(
+        f'<div class="until-now" style="--share:{share:.4f}">',
         availability_parts.strip(found.states, device.id, found.start, found.end, 192),
+        "</div>",
         f'<div class="key" style="margin-top:8px">{words}</div><div class="facts-row under" data-fact="activity">{said}</div>',
     )
 
@@ -278,10 +192,12 @@ def export(device: Device, past: Past, shown: list[LiveValue]) -> None:
     times = {"start": past.start.isoformat(), "end": past.end.isoformat(), "device_id": device.id}
     query = urlencode([*times.items(), *(("parameter", key) for key in keys)])
     days = (past.end - past.start).days + 1
+    # Made once somebody asks for it, outside of this run, where nobody is signed in.
+    local = session.local()
     with st.container(horizontal=True, vertical_alignment="center", key="exports"):
         st.download_button(
             "Chart as CSV",
-            lambda: as_csv(past.frame, keys, session.local()),
+            lambda: as_csv(past.frame, keys, local),
             f"{device.device_key}-{past.start:%Y%m%d}-{past.end:%Y%m%d}.csv",
             "text/csv",
             icon=":material/download:",

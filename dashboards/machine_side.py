@@ -6,14 +6,10 @@ from html import escape
 import polars as pl
 import streamlit as st
 
-from dashboards import fmt, loads, machine_data, resources, session, ui
+from dashboards import fmt, loads, machine_data, session, ui
 from dashboards.fmt import Local
 from dashboards.machine_upkeep import event_line
-from warehouse import dead_letters
 from warehouse.models.devices import Device
-from warehouse.upkeep_by_hand import events_of
-
-SHOWN_EVENTS = 3
 
 
 @st.fragment(run_every="10s")
@@ -29,7 +25,7 @@ def side(device: Device) -> None:
         ui.draw(ui.section("Active alerts here", every), f'<div class="feed">{body}</div>' if alerts else nothing)
     with st.container(key="card-upkeep"):
         every = ui.link(f"{ui.machine_url(device.device_key)}&tab=upkeep", "All and add")
-        events = events_of(resources.installation().db, who.factory_id, device.id, limit=SHOWN_EVENTS)
+        events = machine_data.newest_events(who.factory_id, device.id)
         lines = "".join(event_line(event, local) for event in events)
         ui.draw(ui.section("Upkeep", every), lines or '<p class="mute">Nothing was written down yet.</p>')
     with st.container(key="card-facts"):
@@ -93,12 +89,12 @@ def reasons_of(told: object) -> list[tuple[str, float]]:
 
 def facts(device: Device, local: Local) -> str:
     """What it is and what it did today."""
-    who, inst = session.identity(), resources.installation()
+    who = session.identity()
     row = next((m for m in loads.machines(who.factory_id) if m.id == device.id), None)
     kwh = machine_data.energy_today_kwh(who.factory_id, device.id, local.midnight)
     typical = loads.typical(who.factory_id).get(device.id)
     usual, unit = ui.power(typical)
-    refused = sum(dead_letters.counts(inst.db, who.factory_id, device_key=device.device_key).values())
+    refused = machine_data.refused_messages(who.factory_id, device.device_key)
     known = (
         ("Health", f"{row.health} of 100" if row and row.health is not None else "unknown while silent"),
         ("Energy today", f"{fmt.num(kwh)} kWh" if kwh is not None else ""),

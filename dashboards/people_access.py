@@ -6,7 +6,7 @@ from html import escape
 import streamlit as st
 
 from dashboards import fmt, forms, resources, session, ui
-from dashboards.account_forms import SCOPES
+from dashboards.account_forms import SCOPES, browser
 from warehouse.access import api_keys, oversight
 
 
@@ -27,15 +27,6 @@ def sign_ins() -> None:
                 )
                 if not here and st.button("End", key=f"end-{row.id[:12]}"):
                     forms.attempt(partial(oversight.end_session, inst.db, inst.clock, who, row.id), "Ended")
-
-
-def browser(user_agent: str | None) -> str:
-    """What somebody signed in with, in a word or two; pure."""
-    text = user_agent or ""
-    names = {"Edg/": "Edge", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari", "python": "A program", "curl": "A program"}
-    systems = {"Android": "Android", "iPhone": "iPhone", "Windows": "Windows", "Mac OS": "Mac", "Linux": "Linux"}
-    found = [next((word for mark, word in table.items() if mark in text), "") for table in (names, systems)]
-    return ", ".join(part for part in found if part) or "Unknown browser"
 
 
 def keys() -> None:

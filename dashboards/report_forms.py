@@ -1,6 +1,5 @@
 """What people fill in on the page Reports: a new report with its first page beforehand, schedules, the logo."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from html import escape
 from uuid import UUID
@@ -14,6 +13,7 @@ from assets.reporting import logo, schedules
 from assets.reporting.draft import draft_page
 from assets.reporting.parameters import REPORT_TYPES, ReportOrder, ScheduleOrder
 from dashboards import loads, resources, session, ui
+from dashboards.forms import attempt, explained
 from warehouse import reports
 from warehouse.errors import FactoryOpsError
 from warehouse.models.reporting import ReportSchedule
@@ -35,35 +35,10 @@ DOWNTIME = {True: "Make all that were missed", False: "Make only the newest"}
 JOBS = {"anomaly": "Anomalies", "failure_prediction": "Failure risk", "energy_forecast": "Energy forecast", "ai_copilot": "Explanations"}
 
 
-def attempt(change: Callable[[], object], said: str) -> None:
-    """Makes a change and says so, or says why it could not be made."""
-    try:
-        change()
-    except FactoryOpsError as problem:
-        st.error(problem.message, icon=":material/error:")
-        return
-    except ValidationError as wrong:
-        st.error("; ".join(explained(wrong)), icon=":material/error:")
-        return
-    st.toast(said, icon=":material/check:")
-    st.rerun()
-
-
-def explained(wrong: ValidationError) -> list[str]:
-    """What is wrong with which field, in words."""
-    return [f"{' '.join(str(part) for part in e['loc'])}: {e['msg'].removeprefix('Value error, ')}".lstrip(": ") for e in wrong.errors()]
-
-
-def machine_names() -> dict[int, str]:
-    """The factory's machines by id, as lists offer them."""
-    found = sorted(loads.machines(session.identity().factory_id), key=lambda machine: machine.device_key)
-    return {machine.id: f"{machine.device_key} · {machine.kind}" for machine in found}
-
-
 def new_report() -> None:
     """The form; its first page on wish; the report itself is made in the background."""
     who, inst = session.identity(), resources.installation()
-    machines = machine_names()
+    machines = loads.machine_names(session.identity().factory_id)
     jobs = {job.id: f"{JOBS[job.job_type]}, {session.local().stamp(job.created_at)}" for job in finished_jobs(inst.db, who.factory_id)}
     period = st.selectbox("Period", list(PERIODS), index=1, key="report-period")
     with st.form("new-report", border=False):
@@ -170,7 +145,7 @@ def _schedule(row: ReportSchedule) -> None:
 
 
 def _new_schedule() -> None:
-    who, inst, machines = session.identity(), resources.installation(), machine_names()
+    who, inst, machines = session.identity(), resources.installation(), loads.machine_names(session.identity().factory_id)
     when = st.selectbox("When", list(TIMES), key="schedule-when")
     cron, period = TIMES[when]
     with st.form("new-schedule", border=False):

@@ -88,8 +88,8 @@ def _form(chain_id: int, row: ChainRow | None, names: alert_data.Names) -> None:
         ui.draw('<p class="cap">Told, until somebody acknowledges</p>')
         steps = _steps(chain_id, row, alert_data.people(who.factory_id))
         every = st.number_input(
-            "Remind everybody every so many minutes", 1.0, float(LONGEST_MINUTES), has.reminder_every_minutes if has else None,
-            placeholder="never", key=f"chain-every-{chain_id}",
+            "Remind everybody every so many minutes", 1.0, float(LONGEST_MINUTES), has.reminder_every_minutes if has else None, 5.0,
+            "%g", placeholder="never", key=f"chain-every-{chain_id}",
         )  # fmt: skip
         most = st.number_input("Reminders at most", 0, 100, has.most_reminders if has else 3, key=f"chain-most-{chain_id}")
         is_active = st.toggle("In force", has.is_active if has else True, key=f"chain-active-{chain_id}")
@@ -116,7 +116,7 @@ def _steps(chain_id: int, row: ChainRow | None, people: Mapping[int, str]) -> li
                 label_visibility=label,
             )  # fmt: skip
             after = st.number_input(
-                "Minutes after the alert", 0.0, float(LONGEST_MINUTES), has.after_minutes if has else 15.0 * number,
+                "Minutes after the alert", 0.0, float(LONGEST_MINUTES), has.after_minutes if has else 15.0 * number, 1.0, "%g",
                 key=f"step-after-{key}", label_visibility=label,
             )  # fmt: skip
         if chosen != NOBODY:

@@ -197,7 +197,8 @@ def power(watts: float | None) -> tuple[str, str]:
 def in_url(name: str, options: Sequence[str], *, many: bool = False, default: str | None = None) -> dict[str, Any]:
     """Arguments that tie a choice to the address. bind="query-params" would write the label ("Critical 2"), which breaks links."""
     asked = [v for v in st.query_params.get_all(name) if v in options]
-    if st.session_state.get(f"url-{name}") != asked:
+    # Streamlit forgets what a widget held once another page is shown, and knows nothing of the note beside it.
+    if name not in st.session_state or st.session_state.get(f"url-{name}") != asked:
         st.session_state[name] = asked if many else asked[0] if asked else default
         st.session_state[f"url-{name}"] = asked
 

@@ -80,6 +80,16 @@
     heard = newest;
   }, 1000);
 
+  // On a phone a page can have more tabs than fit: the one that is open is in sight.
+  var tab = null;
+  setInterval(function () {
+    var on = document.querySelector(".tabs a.on");
+    if (!on || on === tab) return;
+    tab = on;
+    var bar = on.parentElement, end = on.offsetLeft - bar.offsetLeft + on.offsetWidth;
+    if (end > bar.scrollLeft + bar.clientWidth) bar.scrollLeft = end - bar.clientWidth + 24;
+  }, 400);
+
   // The wall fills the screen: browsers allow that only for a click.
   document.addEventListener("click", function (event) {
     var link = event.target.closest && event.target.closest("a.to-wall");

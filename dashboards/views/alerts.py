@@ -29,7 +29,7 @@ def filters() -> Filters:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="afilter"):
         text = st.text_input(
             "Search",
-            placeholder="Search machine or alert",
+            placeholder="Machine or alert",
             label_visibility="collapsed",
             icon=":material/search:",
             live=True,

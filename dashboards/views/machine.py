@@ -5,7 +5,7 @@ from html import escape
 
 import streamlit as st
 
-from dashboards import device_keys, forms, frame, kpis, letters, loads, machine_data, session, ui
+from dashboards import cache, device_keys, forms, frame, kpis, letters, loads, machine_data, session, ui
 from dashboards.machine_history import history
 from dashboards.machine_parameters import parameters
 from dashboards.machine_settings import settings
@@ -74,7 +74,7 @@ def values(device_id: int) -> None:
     local = session.local()
     found = machine_data.live(session.identity().factory_id, device_id, local.now)
     if any(v.is_kpi_selected for v in found.values):
-        ui.draw(kpis.cards(found, local))
+        ui.draw(cache.ask(("cards", device_id), session.identity().factory_id, machine_data.LIVE_S, lambda: kpis.cards(found, local)).value)
         return
     with st.container(key="card-novalues"):
         if found.values:

@@ -1,42 +1,15 @@
 """Is the plant well, and if not, where do I go first?"""
 
-from datetime import timedelta
-
 import streamlit as st
 
-from dashboards import charts, fmt, frame, loads, session, ui, visits
+from dashboards import charts, frame, session, ui, visits
 from dashboards.fmt import Local
-from dashboards.overview_cards import Data, alerts_card, areas, health_card, machines_card, newest_alerts, plant_series, power_card
+from dashboards.overview_cards import Data
 from dashboards.overview_data import load
+from dashboards.overview_shown import shown
 from dashboards.visits import Since
-from warehouse.queries.energy import METER_KIND
 
-WORST = 8
-
-
-def power_chart(data: Data, counted: set[int], local: Local) -> None:
-    """Plant power today over yesterday."""
-    if data.power is None:
-        ui.draw(
-            ui.section("Plant power today"),
-            ui.state_panel("error", "high", "Power cannot be read now", "The history store does not answer; trying again."),
-        )
-        return
-    today, yesterday = plant_series(data.power.value, counted, local)
-    peak = max(today, key=lambda point: point[1], default=None)
-    note = f'<span class="hide-s">peak {fmt.num(peak[1])} kW at {peak[0]:%H:%M}</span>' if peak else ""
-    ui.draw(ui.section("Plant power today", note))
-    if not today and not yesterday:
-        ui.draw(ui.state_panel("empty", "bolt", "No power measured yet", "The chart begins with the first reading of a parameter “power”."))
-        return
-    end = (local.midnight + timedelta(hours=36)).replace(hour=0)
-    option = charts.plant_power(
-        [[local.wall(at), round(kw, 2)] for at, kw in today],
-        [[local.wall(at), round(kw, 2)] for at, kw in yesterday],
-        local.wall(local.midnight),
-        local.wall(end),
-    )
-    charts.show(option, 268, "power", "Plant power in kilowatts, today and yesterday, from midnight to midnight")
+POWER_ALT = "Plant power in kilowatts, today and yesterday, from midnight to midnight"
 
 
 def draw(data: Data, since: Since, local: Local) -> None:
@@ -46,39 +19,27 @@ def draw(data: Data, since: Since, local: Local) -> None:
             text = "A machine appears by itself when its first message arrives. Its user and topic come from whoever runs the broker."
             ui.draw(ui.state_panel("empty", "machine", "No machines yet", text))
         return
-    counted = {m.id for m in data.machines if m.kind != METER_KIND}
+    parts = shown(data, session.identity().factory_id, local)
     if data.power is not None and data.power.is_stale:
         frame.stale_strip(local.time(data.power.loaded_at))
     with st.container(key="ov-cards"):
-        ui.draw(
-            '<div class="cards">',
-            machines_card(data, counted, local),
-            alerts_card(data),
-            power_card(data, counted, local),
-            health_card(data),
-            "</div>",
-        )
+        ui.draw(parts.cards)
     with st.container(key="row-211"):
         wide, feed, changed = st.columns([2, 1, 1], gap="small")
     with wide, st.container(key="card-power", height="stretch"):
-        power_chart(data, counted, local)
+        ui.draw(parts.power_head)
+        if parts.power is not None:
+            charts.show(parts.power, 268, "power", POWER_ALT)
     with feed, st.container(key="card-feed", height="stretch"):
-        ui.draw(
-            ui.section("Newest alerts", ui.link("/alerts", f"All {len(data.alerts)}") if data.alerts else ""), newest_alerts(data, local)
-        )
+        ui.draw(parts.newest)
     with changed, st.container(key="card-changed", height="stretch"):
         ui.draw(visits.card(since, local))
     with st.container(key="row-31"):
         worst, where = st.columns([3, 1], gap="small")
     with where, st.container(key="card-areas", height="stretch"):
-        ui.draw(ui.section("Where the power goes", "now, by area"), areas(data, counted))
+        ui.draw(parts.areas)
     with worst, st.container(key="card-worst", height="stretch"):
-        rows = data.machines[:WORST]
-        trend = loads.trends(data.power.value, local.now) if data.power else {}
-        ui.draw(
-            ui.section("Machines that need you first", ui.link("/machines", f"All {len(data.machines)}")),
-            ui.machine_list(rows, trend, local),
-        )
+        ui.draw(parts.worst)
 
 
 @st.fragment(run_every="5s")

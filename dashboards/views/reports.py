@@ -8,7 +8,8 @@ from assets.reporting.deliveries import deliveries
 from assets.reporting.downloads import stored_file
 from assets.reporting.parameters import REPORT_TYPES
 from dashboards import frame, resources, session, ui
-from dashboards.report_forms import attempt, logo_of_factory, new_report, scheduling
+from dashboards.forms import attempt
+from dashboards.report_forms import logo_of_factory, new_report, scheduling
 from warehouse import reports
 from warehouse.errors import FactoryOpsError, NotFoundError
 from warehouse.models.work import Report
@@ -20,7 +21,7 @@ def listing() -> None:
     who, inst, local = session.identity(), resources.installation(), session.local()
     found = reports.latest(inst.db, who.factory_id, 30)
     if not found:
-        ui.draw(ui.state_panel("empty", "bell", "No reports yet", f"Reports of {who.factory_name} appear here when the first one is made."))
+        ui.draw(ui.state_panel("empty", "rule", "No reports yet", f"Reports of {who.factory_name} appear here when the first one is made."))
         return
     asked = st.query_params.get("report", "")
     for row in found:

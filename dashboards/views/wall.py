@@ -84,7 +84,7 @@ def _alerts(data: Data, _counted: set[int], local: Local) -> None:
 
 def _machines(data: Data, counted: set[int], local: Local) -> None:
     shown = [m for m in data.machines if m.id in counted][:MOST_MACHINES]
-    trends = loads.trends(data.power.value, local.now) if data.power else {}
+    trends = loads.trends(data.power.value, local.now, [m.id for m in shown]) if data.power else {}
     with st.container(key="card-wall-machines"):
         rest = f"{len(shown)} of {len(counted)}, worst first" if len(counted) > len(shown) else "worst first"
         ui.draw(ui.section("Machines", rest), ui.machine_list(shown, trends, local))

@@ -155,6 +155,23 @@ def test_after_the_lake_failed_other_questions_to_it_are_not_tried_for_a_moment(
     assert asked == [2]
 
 
+def test_nobody_waits_for_an_answer_of_the_lake_that_is_only_a_little_older(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, may_end, now = threading.Event(), threading.Event(), [100.0]
+    monkeypatch.setattr(cache, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def slow() -> int:
+        began.set()
+        may_end.wait(60)
+        return 2
+
+    assert memory.ask("key", 30, lambda: 1, needs_lake=True).value == 1
+    now[0] += 31
+    assert memory.ask("key", 30, slow, needs_lake=True).value == 1
+    assert began.wait(60)
+    may_end.set()
+    wait_until(lambda: memory.ask("key", 30, slow, needs_lake=True).value == 2, 60, "the newer answer is shown")
+
+
 def test_an_answer_may_need_other_answers(memory: Memory) -> None:
     def nested(depth: int) -> int:
         return 1 + memory.ask(depth, 60, lambda: nested(depth + 1)).value if depth < 20 else 0

@@ -1,12 +1,13 @@
 """The pages Users, Factory settings and System: what people change on them, and that nothing of another factory is among it."""
 
 import re
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards import audit_page
+from dashboards import audit_page, audit_words
+from dashboards.fmt import Local
 from rules.notify.wishes import chains_of, webhooks_of
 from rules.silences import list_silences
 from tests.alert_work import add_alert_work
@@ -210,10 +211,23 @@ def test_the_system_page_tells_rates_lags_and_room(boss: Pages) -> None:
     assert "No process gives a sign of life" in said
 
 
+def test_the_audit_trail_is_told_in_words_also_for_actions_that_are_new_to_it() -> None:
+    assert audit_words.action_words("session.open") == "Signed in"
+    assert audit_words.action_words("rule.create") == "Rule: create"
+    assert audit_words.action_words("new_thing.turn_over") == "new thing: turn over"
+    assert audit_words.target_words("device:12") == "Machine 12"
+    assert audit_words.target_words("session:3fa85f64") == "Sign-in"
+
+
 def test_a_change_is_told_as_what_is_different() -> None:
     assert audit_page.change({"name": "a", "same": 1}, {"name": "b", "same": 1}) == "name: a → b"
     assert audit_page.change(None, {"permissions": {"create_rules": True, "x": False}}) == "permissions: create rules"
     assert audit_page.change({"is_active": True}, {"is_active": False}) == "is active: yes → no"
+    hours = {"start_time": "22:00", "days": [6, 7]}
+    assert audit_page.change(None, {"schedule": hours}) == "schedule: start time 22:00, days 6 7"
+    assert audit_page.change(None, {"cost": None, "note": "", "kind": "failure"}) == "kind: failure"
+    local = Local.at(datetime(2026, 1, 5, 8, 0, tzinfo=UTC), "Asia/Ho_Chi_Minh")
+    assert audit_page.change(None, {"began_at": "2026-01-04T20:00:00+00:00"}, local).startswith("began at: 5 Jan 2026 03:00")
     assert "&lt;script&gt;" in audit_page.change(None, {"name": "<script>"})
 
 
