@@ -8,17 +8,12 @@ of its hours has a rollup: what it is asked for comes from the readings. The lim
 import http.client
 import itertools
 import json
-import secrets
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,9 +22,10 @@ from urllib.parse import urlencode
 
 from bench.api_plant import DAYS, DEVICES, PASSWORD, RAW_DEVICE, RAW_FACTORY, email_of, make_history, make_plants
 from bench.readings_plant import PARAMETERS
+from bench.web_process import WebProcess, web_process
 from warehouse.installation import Installation
 from warehouse.lake import Lake
-from warehouse.settings import Settings, child_environment
+from warehouse.settings import Settings
 
 ASKED: Final = 150
 """Times each question is asked, one after another on one connection, after 10 that warm up."""
@@ -56,51 +52,16 @@ def run(progress: Callable[[str], None]) -> dict[str, Any]:
         make_history(lake, now, progress)
     with closing(Installation.open(settings)) as installation:
         make_plants(installation, now)
-    with web_process(progress) as port:
-        figures = ask_all(port, now, progress)
+    with web_process(FOLDER, progress) as web:
+        figures = ask_all(web, now, progress)
     return {
         "figures": {name: round(value, 2) for name, value in figures.items()},
         "budgets": BUDGETS,
         "notes": f"{DEVICES} machines x {len(PARAMETERS)} parameters, {DAYS} days; each question {ASKED} times on one kept connection; "
         f"sustained: {CONNECTIONS} connections for {SUSTAINED_S:g} s, of 20 requests 12 live KPIs, 3 machines, 2 lists of 20 "
-        "machines, 1 of alerts, 1 history from rollups and 1 summary. Clients share the machine with the server.",
+        "machines, 1 of alerts, 1 history from rollups and 1 summary. Clients are threads of one other process and share "
+        "the machine with the server; CPU of both is that of their processes (user and system), over the same seconds.",
     }
-
-
-@contextmanager
-def web_process(progress: Callable[[str], None]) -> Iterator[int]:
-    """`factoryops web` on a free port, with everything that stands before the API; its log lies beside the home."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    limits = {"API_REQUESTS_PER_MINUTE": "0", "SIGN_IN_REQUESTS_PER_MINUTE": "0"}
-    own = {"FACTORYOPS_HOME": str(FOLDER), "APP_ENV": "development", "WEB_PORT": str(port), "JWT_SECRET_KEY": secrets.token_urlsafe(48)}
-    environment = child_environment(**limits, **own)
-    log = FOLDER.with_name(f"{FOLDER.name}.log")
-    with log.open("wb") as output:
-        server = subprocess.Popen([sys.executable, "-m", "factoryops", "web"], env=environment, stdout=output, stderr=output)
-        try:
-            progress(f"the web process starts (pid {server.pid}, log {log})")
-            _wait_for(port, server)
-            yield port
-        finally:
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(15)
-            except subprocess.TimeoutExpired:
-                server.kill()
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    give_up = time.monotonic() + 60
-    while time.monotonic() < give_up and server.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    message = f"the web process does not listen (status {server.poll()})"
-    raise TimeoutError(message)
 
 
 @dataclass
@@ -135,9 +96,10 @@ class Client:
         self._connection.close()
 
 
-def ask_all(port: int, now: datetime, progress: Callable[[str], None]) -> dict[str, float]:
+def ask_all(web: WebProcess, now: datetime, progress: Callable[[str], None]) -> dict[str, float]:
     """Each question alone, then all of them together."""
     figures: dict[str, float] = {}
+    port = web.port
     with closing(Client(port).sign_in(1)) as client:
         for name, paths in questions(now).items():
             progress(f"asking: {name}")
@@ -147,7 +109,7 @@ def ask_all(port: int, now: datetime, progress: Callable[[str], None]) -> dict[s
         progress("asking: history_30d_1h_raw")
         figures |= measured("history_30d_1h_raw", client, history_paths(last_hour(now), [RAW_DEVICE]))
     progress(f"{CONNECTIONS} connections for {SUSTAINED_S:g} s")
-    return figures | sustained(port, token, now)
+    return figures | sustained(web, token, now)
 
 
 def questions(now: datetime) -> dict[str, Paths]:
@@ -205,14 +167,14 @@ def mixed(now: datetime, first: int) -> Paths:
         yield next(of_20[number % len(of_20)])
 
 
-def sustained(port: int, token: str, now: datetime) -> dict[str, float]:
-    """Requests a second that one process answers, and how long each took meanwhile."""
+def sustained(web: WebProcess, token: str, now: datetime) -> dict[str, float]:
+    """Requests a second that one process answers, how long each took meanwhile, and what a request cost server and clients in CPU."""
     times: list[float] = []
     refused: list[int] = []
     until = time.perf_counter() + SUSTAINED_S
 
     def work(first: int) -> None:
-        with closing(Client(port, token)) as client:
+        with closing(Client(web.port, token)) as client:
             for path in mixed(now, first):
                 began = time.perf_counter()
                 if began > until:
@@ -223,14 +185,16 @@ def sustained(port: int, token: str, now: datetime) -> dict[str, float]:
                     refused.append(status)
 
     workers = [threading.Thread(target=work, args=(number,)) for number in range(CONNECTIONS)]
-    began = time.perf_counter()
+    server_s, client_s, began = web.cpu_s(), time.process_time(), time.perf_counter()
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    took_s = time.perf_counter() - began
+    took_s, client_s, server_s = time.perf_counter() - began, time.process_time() - client_s, web.cpu_s() - server_s
     return {
         "sustained_requests_per_s": len(times) / took_s,
+        "sustained_server_cpu_ms_a_request": server_s * 1000 / len(times),
+        "sustained_client_cpu_ms_a_request": client_s * 1000 / len(times),
         "sustained_p50_ms": statistics.median(times),
         "sustained_p95_ms": sorted(times)[int(len(times) * 0.95)],
         "sustained_refused": float(len(refused)),

@@ -3,7 +3,7 @@
 A benchmark is a module of `bench/` with `run(progress) -> dict`: `figures` maps a name with its unit to a number, `budgets` lists
 `{"figure": name, "limit": text}` with a limit such as `"< 0.15"` or `">= 20000"`, `notes` says what a reader must know. The
 optional `name` is the file's name with dashes. `progress(text)` is called from time to time. One that measures on given data has
-the options of the command line as keyword-only parameters of its `run`: `data`, `split`; without a default they must be given.
+the options of the command line as keyword-only parameters of its `run`: `data`, `split`, `minutes`; without a default they must be given.
 """
 
 import ast

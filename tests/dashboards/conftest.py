@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from streamlit.runtime.context import ContextProxy
@@ -11,7 +12,12 @@ from streamlit.testing.v1 import AppTest
 import dashboards
 from dashboards import cache, resources
 from dashboards.session import COOKIE
+from tests.dashboards.person import DESK, PHONE, Person
 from tests.fixtures.two_plants import Plant, TwoPlants
+from tests.fixtures.web_server import WebServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SCRIPT = Path(dashboards.__file__).parent / "app.py"
 
@@ -63,3 +69,21 @@ def words(app: AppTest) -> str:
     """All that the page says, HTML included; fails when part of it failed."""
     assert not app.exception, app.exception[0].stack_trace
     return "\n".join(block.value for block in app.get("html"))
+
+
+@pytest.fixture
+def person(chromium: "Browser", web_server: WebServer) -> Iterator[Person]:
+    """At a desk; after the test no request has left this machine."""
+    context = chromium.new_context(viewport=DESK)
+    found = Person(context, web_server)
+    yield found
+    context.close()
+    assert found.hosts <= {"127.0.0.1", "data"}
+
+
+@pytest.fixture
+def walker(chromium: "Browser", web_server: WebServer) -> Iterator[Person]:
+    """With a phone."""
+    context = chromium.new_context(viewport=PHONE, has_touch=True)
+    yield Person(context, web_server)
+    context.close()

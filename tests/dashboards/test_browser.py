@@ -1,22 +1,27 @@
 """The dashboards as a person uses them: a real browser against the real server."""
 
+import asyncio
 import json
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from bench import dashboards
+from bench.dashboard_viewer import sign_in
+from bench.web_process import WebProcess
 from dashboards.static_files import STATIC
 from ingest.broker import Mosquitto
 from ingest.consumer import Ingester
 from ingest.device_keys import hash_device_key
 from rules.evaluation import Evaluator
+from tests.dashboards.person import SLOW_MS, STICKS_OUT, Person
 from tests.fixtures.people import PASSWORD
-from tests.fixtures.two_plants import Plant
 from tests.fixtures.web_server import WebServer
 from tests.helpers import free_port, require_program, wait_until
 from tests.ingest.conftest import Machine
@@ -26,60 +31,23 @@ from warehouse.models.people import User
 from warehouse.tenancy import tenant_session
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Page
 
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-PATHS = ("/", "/machines", "/machine?device=NOR-01", "/alerts", "/reports", "/energy", "/availability", "/rules", "/rule?id=1", "/more")
-SLOW_MS = 60_000
+PAGES = {
+    "/": "Overview",
+    "/machines": "Machines",
+    "/machine?device=NOR-01": "NOR-01",
+    "/alerts": "Alerts",
+    "/reports": "Reports",
+    "/energy": "Energy",
+    "/availability": "Availability",
+    "/rules": "Rules",
+    "/rule?id=1": "NOR overheat",
+    "/more": "More",
+}
+"""Address and title."""
 # A page looks every 1.8 s; the rest is patience with a machine that runs other tests at the same time.
 LIVE_MS = 15_000
-
-
-class Person:
-    """Somebody at a screen."""
-
-    def __init__(self, context: "BrowserContext", server: WebServer) -> None:
-        self.context, self.server = context, server
-        self.hosts: set[str] = set()
-        self.page = self.new_page()
-
-    def new_page(self) -> "Page":
-        page = self.context.new_page()
-        page.set_default_timeout(SLOW_MS)
-        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname or "data"))
-        return page
-
-    def go(self, path: str) -> None:
-        self.page.goto(self.server.url + path)
-        self.page.wait_for_selector(".top h1, form")
-
-    def sign_in(self, plant: Plant | None = None) -> None:
-        plant = plant or self.server.plants.north
-        if not self.page.url.startswith(f"{self.server.url}/session/login"):
-            self.go("/session/login")
-        self.page.select_option("[name=factory]", str(plant.person.factory_id))
-        self.page.fill("[name=email]", plant.person.email)
-        self.page.fill("[name=password]", PASSWORD)
-        self.page.click("button")
-        self.page.wait_for_selector(".top h1")
-
-
-@pytest.fixture
-def person(chromium: "Browser", web_server: WebServer) -> Iterator[Person]:
-    """At a desk; after the test no request has left this machine."""
-    context = chromium.new_context(viewport=DESK)
-    found = Person(context, web_server)
-    yield found
-    context.close()
-    assert found.hosts <= {"127.0.0.1", "data"}
-
-
-@pytest.fixture
-def walker(chromium: "Browser", web_server: WebServer) -> Iterator[Person]:
-    """With a phone."""
-    context = chromium.new_context(viewport=PHONE, has_touch=True)
-    yield Person(context, web_server)
-    context.close()
 
 
 def measure(server: WebServer, key: str, value: float, *, is_new: bool = False) -> None:
@@ -185,9 +153,8 @@ def test_a_wrong_password_says_so(person: Person) -> None:
 
 def test_a_phone_has_its_own_navigation_with_the_way_out_and_nothing_sticks_out(walker: Person) -> None:
     walker.sign_in()
-    for path in PATHS:
-        walker.go(path)
-        walker.page.wait_for_timeout(500)
+    for path, title in PAGES.items():
+        walker.walk(path, f"h1:has-text('{title}')")
         assert walker.page.evaluate("document.documentElement.scrollWidth") <= 390, path
         assert walker.page.evaluate(STICKS_OUT) == [], path
     walker.page.click(".tabbar a:has-text('More')")
@@ -196,25 +163,13 @@ def test_a_phone_has_its_own_navigation_with_the_way_out_and_nothing_sticks_out(
     walker.page.wait_for_url("**/session/login")
 
 
-# What reaches past the right edge, unless an ancestor lets it scroll or cuts it.
-STICKS_OUT = """() => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => {
-  if (e.getBoundingClientRect().width === 0 || e.getBoundingClientRect().right <= innerWidth + 1) return false;
-  for (let p = e.parentElement; p; p = p.parentElement) {
-    const style = getComputedStyle(p);
-    if (style.overflowX !== 'visible' && p.dataset.testid !== 'stMain' && p.getBoundingClientRect().right <= innerWidth + 1) return false;
-  }
-  return true;
-}).map(e => e.outerHTML.slice(0, 120))"""
-
-
 def test_every_test_id_that_the_stylesheet_names_exists(person: Person) -> None:
     named = set(re.findall(r"data-testid=([\w-]+)", (STATIC / "app.css").read_text(encoding="utf-8")))
     assert len(named) > 10
     person.sign_in()
     seen: set[str] = set()
-    for path in PATHS:
-        person.go(path)
-        person.page.wait_for_timeout(1500)
+    for path, title in PAGES.items():
+        person.walk(path, f"h1:has-text('{title}')")
         seen |= set(person.page.evaluate("[...document.querySelectorAll('[data-testid]')].map(e => e.dataset.testid)"))
     assert named - seen == set()
 
@@ -260,11 +215,28 @@ def test_pages_may_not_be_framed_and_are_never_answered_from_an_old_copy(person:
     assert "etag" not in answer.headers
 
 
+def test_the_benchmark_of_the_dashboards_sees_every_refresh_of_its_sessions(web_server: WebServer) -> None:
+    plant = web_server.plants.north
+    cookies = [sign_in(web_server.url, plant.person.factory_id, plant.person.email, PASSWORD) for _ in range(2)]
+    web = WebProcess(urlsplit(web_server.url).port or 0, web_server.pid)
+    pages, said = {"machine": ("machine", "device=NOR-0{number}")}, list[str]()
+
+    def look() -> dict[str, float]:
+        return asyncio.run(dashboards.measure(web, cookies, pages, said.append, load_s={"machine": 2.0}, settles_s=0.0))
+
+    with ThreadPoolExecutor(1) as own:  # Playwright has a loop of its own in this thread
+        found = own.submit(look).result(60)
+    assert min(found["machine_warm_s"], found["machine_refresh_p95_ms"], found["machine_refreshes_per_s"]) > 0
+    assert found["machine_kib_a_refresh"] > 1
+    assert found["machine_rss_mib"] > 50
+    assert said == ["page machine, warm", "2 sessions on the page machine for 2 s"]
+
+
 def test_an_open_page_keeps_all_its_parts_while_it_refreshes(person: Person) -> None:
     person.sign_in()
     person.go("/")
     person.page.wait_for_selector(".cards .card")
-    person.page.wait_for_timeout(11_000)  # two refreshes
+    person.page.wait_for_timeout(6_000)  # a refresh
     assert person.page.locator(".cards .card").count() == 4
     assert person.page.locator(".mrow").count() == 3
     assert person.page.locator(".bone").count() == 0
