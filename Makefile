@@ -84,8 +84,17 @@ bench: setup ## run every benchmark and print its figures as JSON (NAME=alert-la
 		$(BIN)/factoryops bench "$$name" --json || missed=1; done; exit $$missed
 
 .PHONY: soak
-soak: setup services ## kill ingesters, loader, broker and database at random for 30 minutes (MINUTES=5), then look for every message
-	@$(PYTEST) -n 0 -s tests/ingest/test_soak.py --soak-minutes $(or $(MINUTES),30)
+soak: setup services ## all processes, 1,000 msg/s, killed at random, then watched; 60 minutes (MINUTES=20); then look for every message and alert
+	@$(PYTEST) -n 0 -s tests/ingest/test_soak.py --soak-minutes $(or $(MINUTES),60)
+
+.PHONY: drills
+drills: setup services ## practise the failures of docs/operations/runbook.md with longer outages (SECONDS_AWAY=60)
+	@$(PYTEST) -n 0 --drill-seconds $(or $(SECONDS_AWAY),60) tests/drills \
+		tests/ingest/test_database_away.py tests/ingest/test_lake_away.py tests/ingest/test_admission.py tests/rules/test_shards.py $(ARGS)
+
+.PHONY: sbom
+sbom: setup ## write sbom.json: every package with version and licence (CycloneDX); says which licence is to be looked at
+	@$(BIN)/python scripts/sbom.py
 
 .PHONY: fuzz
 fuzz: setup ## give the decoder a million bent payloads (INPUTS=10000, SEED=1 for the same ones again)

@@ -21,10 +21,12 @@ def nightly(job: Any, cron_schedule: str, described: str) -> dg.ScheduleDefiniti
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"{described}, each factory in a run of its own.",
     )  # fmt: skip
-    def runs(context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]) -> list[dg.RunRequest]:
+    def runs(context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]) -> list[dg.RunRequest] | dg.SkipReason:
         known = set(context.instance.get_dynamic_partitions(str(FACTORIES.name)))
         day = context.scheduled_execution_time
         slugs = [slug for slug, _ in factory_zones(installation.db).values() if slug in known]
+        if not slugs:
+            return dg.SkipReason("no factory has readings yet: the rollup's sensor tells of those that have")
         return [dg.RunRequest(run_key=f"{slug} {day:%Y-%m-%d}", partition_key=slug) for slug in slugs]
 
     return runs

@@ -52,7 +52,11 @@ def report_retention() -> None:
 
 
 retention_schedule = dg.ScheduleDefinition(
-    name="report_retention_daily", job=report_retention, cron_schedule="20 3 * * *", default_status=dg.DefaultScheduleStatus.RUNNING
+    name="report_retention_daily",
+    job=report_retention,
+    cron_schedule="20 3 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night at 03:20 UTC: deletes files of reports whose time is over.",
 )
 
 

@@ -18,7 +18,7 @@ NAME: Final = "evaluator"
 log = structlog.get_logger()
 
 
-def run(settings: Settings, name: str, stop: threading.Event | None = None) -> None:
+def run(settings: Settings, name: str = "", stop: threading.Event | None = None) -> None:
     """Takes this process's part of the evaluator's shards until `stop` is set; without one, until SIGINT or SIGTERM. Stops within 5 s."""
     stop = stop or stop_on_signals()
     db = shared_database(settings)

@@ -1,6 +1,7 @@
 """Signs of life and figures of Dagster's three processes; what evaluator and outbox count is told by the code server, where they run."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,6 +17,8 @@ from warehouse.signs import giving_signs
 
 CODE: Final = "code"
 _guard = threading.Lock()
+_ended_s: dict[str, float] = {}
+"""By the first word of a sensor's name."""
 
 
 class TickFigures:
@@ -37,8 +40,14 @@ TICKS: Final = TickFigures()
 
 def ticked(sensor: str, now: datetime) -> None:
     """Counts a tick that ended."""
+    _ended_s[sensor.partition("_")[0]] = time.monotonic()
     TICKS.ticks.labels(sensor).inc()
     TICKS.last.labels(sensor).set(now.timestamp())
+
+
+def last_outbox_tick_s() -> float:
+    """When the last outbox tick of this process ended, on the steady clock; 0 when none has."""
+    return _ended_s.get("outbox", 0.0)
 
 
 def ensure_signs(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from rules.book import EVERY_DEVICE, evaluate, expect, plan_looks, tick
 from rules.conditions import WHOLE_DEVICE
+from rules.doubts import Doubts
 from rules.engine import CLEARED, RAISED, Cleared, Event, Raised, Withdrawn, triggered
 from rules.frames import readings_of, telemetry_of
 from rules.measures import BaselineAt, no_baseline
@@ -78,6 +79,7 @@ class Evaluator:
         self.shard = shard or Shard()
         self._consumer = self.shard.named(CONSUMER)
         self.exporter: Exporter | None = None
+        self.doubts: Doubts | None = None
         self.store = RuleStore(self.shard)
         self._lock = threading.Lock()
         self._memory: Memory | None = None
@@ -163,6 +165,8 @@ class Evaluator:
         return bool(due) and due[0][0] <= microseconds(self.clock.now())
 
     def _tick(self, now: datetime) -> list[Happened]:
+        if self.doubts is not None and self.doubts.is_unsure(now):
+            return []
         return [(event, {}) for event in tick(self.store.book, self._known_memory(), microseconds(now), baseline_at=self.baseline_at)]
 
     def _ours(self, batch: landing.Batch) -> landing.Batch:

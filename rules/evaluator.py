@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rules import figures
 from rules.baselines import LiveBaselines
+from rules.doubts import Doubts
 from rules.evaluation import BATCHES_A_STEP, CONSUMER, Evaluator, Step
 from rules.shared import shared_database
 from warehouse.clock import Clock, SystemClock
@@ -75,6 +76,7 @@ def shared_evaluator(settings: Settings, clock: Clock | None = None, shard: Shar
             db = shared_database(settings)
             usual = LiveBaselines(db, lambda: Lake(settings, threads=1, memory_limit="256MB"))
             found = Evaluator(db, app_url=settings.app_url, clock=clock or SystemClock(), baseline_at=usual, shard=shard)
+            found.doubts = Doubts(db)
             found.exporter = exporter_of(settings.otlp_endpoint)
             _shared[key] = found
         return found

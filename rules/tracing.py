@@ -25,7 +25,7 @@ def spans_of(batch: Batch, raised: Raised, now: datetime) -> list[Span]:
     """From the machine's own time to the alert; pure."""
     at = moment_of(raised.at_us)
     said = batch.readings.filter((pl.col("device_id") == raised.device_id) & (pl.col("ts") == at))
-    received = said["received_at"].max() if said.height else batch.landed_at
+    received: datetime = said["received_at"].to_list()[0] if said.height else batch.landed_at
     trace = trace_id(raised.rule.factory_id, raised.device_id, at)
     facts: dict[str, str | int] = {
         "factory_id": raised.rule.factory_id,
@@ -34,5 +34,5 @@ def spans_of(batch: Batch, raised: Raised, now: datetime) -> list[Span]:
         "landing_position": batch.position,
     }
     steps = [("ingest", received, batch.landed_at), ("evaluate", batch.landed_at, now)]
-    whole = Span(trace, "message", min(at, received), now, facts)  # type: ignore[type-var]  # received_at is a moment
-    return [whole, *(Span(trace, name, begin, end, facts, "message") for name, begin, end in steps)]  # type: ignore[arg-type]  # as above
+    whole = Span(trace, "message", min(at, received), now, facts)
+    return [whole, *(Span(trace, name, begin, end, facts, "message") for name, begin, end in steps)]

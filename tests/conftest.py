@@ -51,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--fuzz-inputs", type=int, default=20_000, help="how many payloads tests/ingest/test_fuzz.py tries")
     parser.addoption("--fuzz-seed", type=int, default=1, help="which ones they are")
+    parser.addoption("--drill-seconds", type=float, default=2.0, help="how long something is away in the drills of tests/drills")
     parser.addoption(
         "--soak-minutes", type=float, default=0.0, help="how long tests/ingest/test_soak.py kills processes at random; 0: each of them once"
     )

@@ -1,13 +1,19 @@
 """The Kubernetes files: settings that there are, ports and names that belong together, no rights that are not needed."""
 
 import json
+import re
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
 import yaml
+from dagster._config import validate_config
+from dagster_k8s import K8sRunLauncher
 
+from factoryops.dagster_home import INSTANCE_YAML, WORKERS
 from tests.deploy.files import DEPLOY, SETTINGS, documents
+from warehouse.settings import Settings
 
 BASE = DEPLOY / "kubernetes" / "base"
 OBJECTS = [found for found in documents(BASE) if found["kind"] != "Kustomization"]
@@ -57,6 +63,37 @@ def test_what_refers_to_a_workload_names_one() -> None:
         if found["kind"] == "Ingress":
             backend = found["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"]
             assert backend in names("Service")
+
+
+def snake(found: Any) -> Any:
+    """The chart's camelCase as Dagster's own settings have it; what Kubernetes itself reads stays."""
+    return {re.sub(r"(?<!^)(?=[A-Z])", "_", key).lower(): value for key, value in found.items()}
+
+
+def test_runs_get_pods_of_their_own_where_the_chart_is_used() -> None:
+    """The installed dagster-k8s takes what the chart would write into dagster.yaml."""
+    values = yaml.safe_load((DEPLOY / "kubernetes" / "dagster-values.yaml").read_text())
+    assert values["runLauncher"]["type"] == K8sRunLauncher.__name__
+    launcher = snake(values["runLauncher"]["config"]["k8sRunLauncher"])
+    image = launcher.pop("image")
+    launcher["env_config_maps"] = [one["name"] for one in launcher["env_config_maps"]]
+    launcher["run_k8s_config"] = snake(launcher["run_k8s_config"])
+    chart = {"service_account_name": "dagster", "instance_config_map": "dagster-instance", "dagster_home": "/opt/dagster/dagster_home"}
+    config = {**launcher, **chart, "job_image": f"{image['repository']}:{image['tag']}"}
+    checked = validate_config(K8sRunLauncher.config_type(), config)
+    assert checked.success, checked.errors
+
+
+def test_the_chart_serves_our_definitions_as_our_own_process_does() -> None:
+    values = yaml.safe_load((DEPLOY / "kubernetes" / "dagster-values.yaml").read_text())
+    [code] = values["dagster-user-deployments"]["deployments"]
+    assert code["dagsterApiGrpcArgs"] == ["-m", "pipelines.definitions", "--max-workers", str(WORKERS)]
+    assert code["port"] == Settings.model_fields["dagster_code_port"].default
+    ours = yaml.safe_load(INSTANCE_YAML)
+    assert values["dagsterDaemon"]["sensors"]["numWorkers"] == ours["sensors"]["num_workers"]
+    assert values["dagsterDaemon"]["sensors"]["useThreads"] is True
+    assert code["podSecurityContext"]["runAsNonRoot"] is True
+    assert code["securityContext"]["readOnlyRootFilesystem"] is True
 
 
 def test_it_renders_where_kubectl_is_there() -> None:

@@ -14,6 +14,8 @@ from tests.helpers import wait_until
 from tests.ingest.conftest import SLUG, device_key_of
 from warehouse.lake import Lake
 
+MARKER_EVERY = 500
+"""One message in so many also says `marker`, for a rule to raise an alert at."""
 REPEATS_S = 20.0
 """After a lost connection a machine sends once more what it sent in this time: a broker that was killed has forgotten some of it."""
 
@@ -36,6 +38,11 @@ class NumberedMachine:
         self._handed_over = self._confirmed = 0
         self.sent = 0
         self.connections_lost = 0
+
+    @property
+    def markers(self) -> int:
+        """How many messages said `marker`."""
+        return -(-self.sent // MARKER_EVERY)
 
     def start(self) -> None:
         self._client.connect("127.0.0.1", self._port)
@@ -62,7 +69,8 @@ class NumberedMachine:
                 self._send_recent()
             # What cannot be sent now is sent later: a machine goes on counting while the broker is away.
             while self.sent < (time.monotonic() - begin) * self._per_s and self._client.is_connected():
-                payload = json.dumps({"timestamp": datetime.now(UTC).isoformat(), "metrics": {"n": self.sent}}).encode()
+                marker = {"marker": self.sent} if self.sent % MARKER_EVERY == 0 else {}
+                payload = json.dumps({"timestamp": datetime.now(UTC).isoformat(), "metrics": {"n": self.sent} | marker}).encode()
                 self._recent.append((time.monotonic(), payload))
                 self._send(payload)
                 self.sent += 1

@@ -18,6 +18,7 @@ from warehouse.settings import Settings, child_environment
 BROKER = "from ingest.broker import run_broker as run"
 INGESTER = "from ingest.consumer import run_ingester as run"
 LOADER = "from ingest.loader import run_loader as run"
+EVALUATOR = "from factoryops.evaluator_process import run"
 _PROGRAM = """{}
 from warehouse.logs import configure_logs
 from warehouse.settings import Settings
@@ -30,8 +31,9 @@ run(settings)
 class Process:
     """One process that is started again as often as it is killed."""
 
-    def __init__(self, plant: Plant, work: str, **settings: str) -> None:
-        self._command = [sys.executable, "-c", _PROGRAM.format(work)]
+    def __init__(self, plant: Plant, work: str | list[str], **settings: str) -> None:
+        """`work`: a line that imports `run`, or the arguments of the command line `factoryops`."""
+        self._command = [sys.executable, *(["-c", _PROGRAM.format(work)] if isinstance(work, str) else ["-m", "factoryops", *work])]
         self._environment = child_environment(
             **environment_of(plant.settings), **{"LOADER_INTERVAL_MS": "200", "LOG_LEVEL": "WARNING"} | settings
         )
@@ -45,6 +47,12 @@ class Process:
     def kill(self) -> None:
         """kill -9, and start again at once."""
         self.kill_for_good()
+        self._running = self._start()
+
+    def restart(self) -> None:
+        """SIGTERM, as an upgrade does it, and start again."""
+        self._running.terminate()
+        self._running.wait(20)
         self._running = self._start()
 
     def kill_for_good(self) -> None:
@@ -65,7 +73,15 @@ class Process:
     @property
     def peak_mb(self) -> float:
         """The most memory that it had so far."""
-        line = next(line for line in Path(f"/proc/{self._running.pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+        return self._memory_mb("VmHWM")
+
+    @property
+    def resident_mb(self) -> float:
+        """The memory that it has now."""
+        return self._memory_mb("VmRSS")
+
+    def _memory_mb(self, field: str) -> float:
+        line = next(line for line in Path(f"/proc/{self._running.pid}/status").read_text().splitlines() if line.startswith(field))
         return int(line.split()[1]) / 1024
 
     def stop(self) -> None:
