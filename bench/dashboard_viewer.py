@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 import httpx
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
+
+from dashboards.wire import BackMsg, ForwardMsg
 
 ANSWERS_WITHIN_S: Final = 60
 FAILED: Final = "This part of the page could not be shown"
