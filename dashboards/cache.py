@@ -20,6 +20,9 @@ from warehouse.errors import LakeBusyError, RetryableError
 
 T = TypeVar("T")
 MOST_ENTRIES: Final = 2_000
+FORGOTTEN_AFTER_S: Final = 600.0
+"""What nobody asked for in this time is let go; whoever looks at a page asks every few seconds."""
+SWEPT_EVERY_S: Final = 60.0
 PATIENCE_S: Final = 5.0
 SHORT_PATIENCE_S: Final = 0.1
 # After the lake failed once, other questions to it are not even tried for this long: each would wait as long again.
@@ -43,6 +46,7 @@ class _Entry:
     answer: Answer[object] | None = None
     fresh_until: float = 0.0
     running: Future[None] | None = None
+    asked_at: float = 0.0
     is_late: bool = False
     """Somebody has waited in vain for `running` already: others look only briefly."""
 
@@ -56,6 +60,7 @@ class Memory:
         self._workers = ThreadPoolExecutor(8, thread_name_prefix="pages")
         self._inside = threading.local()
         self._lake_rests_until = 0.0
+        self._swept_at = time.monotonic()
 
     def ask(self, key: Hashable, lifetime_s: float, load: Callable[[], T], *, needs_lake: bool = False) -> Answer[T]:
         """The remembered answer, or that of `load`. After a RetryableError the older answer, marked stale, if there is one."""
@@ -114,10 +119,19 @@ class Memory:
             raise LakeBusyError(message) from waited
 
     def _entry(self, key: Hashable) -> _Entry:
+        now = time.monotonic()
         with self._guard:
-            if len(self._entries) > MOST_ENTRIES:
-                self._entries.clear()
-            return self._entries.setdefault(key, _Entry())
+            if now - self._swept_at > SWEPT_EVERY_S or len(self._entries) > MOST_ENTRIES:
+                self._sweep(now)
+            entry = self._entries.setdefault(key, _Entry())
+            entry.asked_at = now
+            return entry
+
+    def _sweep(self, now: float) -> None:
+        """Lets go what nobody asks for any more; everything when that leaves too much."""
+        kept = {key: entry for key, entry in self._entries.items() if now - entry.asked_at <= FORGOTTEN_AFTER_S}
+        self._entries = kept if len(kept) <= MOST_ENTRIES else {}
+        self._swept_at = now
 
 
 _memory = Memory()

@@ -146,7 +146,7 @@ def _compared(factory_id: int, device_id: int, wanted: Wanted, beside: str | Non
 def draw_history(device_id: int, drawn: Drawn, live: Live, local: Local) -> int:
     """The lines on one clock, with what the marks mean; gives the end of the clock in wall-clock milliseconds."""
     factory_id, theme = session.identity().factory_id, charts.theme()
-    key = ("history shown", device_id, drawn.wanted, drawn.past.end, drawn.beside, drawn.layout, theme, tuple(a.id for a in drawn.raised))
+    key = ("history shown", device_id, drawn.wanted, drawn.beside, drawn.layout, theme)
     chart = cache.ask(key, factory_id, SHOWN_S, lambda: machine_chart.made(drawn, live, local, theme)).value
     if chart.words:
         ui.draw(chart.words)

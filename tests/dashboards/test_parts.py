@@ -172,6 +172,18 @@ def test_nobody_waits_for_an_answer_of_the_lake_that_is_only_a_little_older(memo
     wait_until(lambda: memory.ask("key", 30, slow, needs_lake=True).value == 2, 60, "the newer answer is shown")
 
 
+@pytest.mark.usefixtures("memory")
+def test_what_nobody_asks_for_any_more_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(cache, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    own = Memory()
+    own.ask("left", 5, lambda: "chart")
+    for _ in range(4):
+        now[0] += 200
+        own.ask("open", 5, lambda: "chart")
+    assert list(own._entries) == ["open"]
+
+
 def test_an_answer_may_need_other_answers(memory: Memory) -> None:
     def nested(depth: int) -> int:
         return 1 + memory.ask(depth, 60, lambda: nested(depth + 1)).value if depth < 20 else 0
