@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,14 +88,25 @@ def _named(found: dict[str, float], suffix: str) -> dict[str, float]:
     return {f"{name}_{suffix}": round(value, 3) for name, value in found.items()}
 
 
+@cache
+def _migrated() -> bytes:
+    """An empty operational database of this version."""
+    with tempfile.TemporaryDirectory(prefix="factoryops-scaling-") as folder:
+        file = Path(folder) / "factoryops.sqlite"
+        db = Database(f"sqlite:///{file}")
+        db.migrate()
+        db.dispose()
+        return file.read_bytes()
+
+
 @contextmanager
 def _installation(factories: int, devices: int) -> Iterator[tuple[Settings, Database, Lake]]:
     """A fresh one; devices are dealt out to the factories in turn."""
     with tempfile.TemporaryDirectory(prefix="factoryops-scaling-") as folder:
         settings = Settings(factoryops_home=Path(folder) / "home", app_env="demo")
         settings.home.mkdir()
+        (settings.home / "factoryops.sqlite").write_bytes(_migrated())
         db = Database(settings.operational_url)
-        db.migrate()
         with system_session(db, "set up a benchmark", write=True) as session:
             session.add_all(Factory(id=number + 1, name=f"Plant {number}", slug=SLUG.format(number)) for number in range(factories))
             session.flush()

@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from bench.scaling import Sizes, measured
 from scripts.document_scaling import FIGURES, PAGE, WORDS, page, tables
 
 
+@pytest.mark.slow
 def test_each_curve_has_its_points_and_each_figure_its_words() -> None:
     found = measured(Sizes(devices=(3,), factories=(2,), days=(1,), messages_after=20), lambda _: None)
     shown = tables(found["figures"])

@@ -14,31 +14,32 @@ from pipelines.owners import OF_GROUP
 from pipelines.sensors import SENSORS
 from tests.helpers import REPOSITORY
 from warehouse.installation import Installation
-from warehouse.settings import Settings
 
 PAGE = (REPOSITORY / "docs" / "operations" / "dagster.md").read_text(encoding="utf-8")
 REPO = defs.get_repository_def()
 DRAINING = {sensor.name for sensor in SENSORS}
 
 
-@pytest.fixture
-def installation(embedded_settings: Settings, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Installation]:
     """An empty one that the environment names as well, for sensors that open it by themselves."""
-    embedded_settings.home.mkdir()
-    shutil.copy(sqlite_template, embedded_settings.home / "factoryops.sqlite")
-    monkeypatch.setenv("FACTORYOPS_HOME", str(embedded_settings.home))
-    monkeypatch.setattr(opened, "configure_logs", lambda _: None)
-    opened.installation.cache_clear()
-    made = opened.installation()
-    made.lake.loader_position("main")  # makes the lake
-    yield made
-    opened.installation.cache_clear()
-    made.close()
+    home = tmp_path_factory.mktemp("ticks") / "home"
+    home.mkdir()
+    shutil.copy(sqlite_template, home / "factoryops.sqlite")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACTORYOPS_HOME", str(home))
+        patch.setattr(opened, "configure_logs", lambda _: None)
+        opened.installation.cache_clear()
+        made = opened.installation()
+        made.lake.loader_position("main")  # makes the lake
+        yield made
+        opened.installation.cache_clear()
+        made.close()
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as made:
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
         yield made
 
 
