@@ -12,11 +12,13 @@ from assets.rollups import FACTORIES
 from warehouse.errors import NotFoundError, RetryableError
 from warehouse.factories import factory_zones
 from warehouse.installation import Installation
+from warehouse.queries.coverage import most_hours
 
 POOL = "analytics"
 JUDGED: Final = timedelta(days=1)
 MOST_UNUSUAL: Final = 0.1
 """Of a factory's minutes: more, and either the plant or the model is not as it was."""
+LOOKED_BACK: Final = timedelta(days=21)
 MOST_WANDERED: Final = 0.25
 """Of the machines: more that are beyond their limit for most of a day, and the models are out of date."""
 CHECKS = [
@@ -77,6 +79,46 @@ anomalies_job = dg.define_asset_job(
 nightly_anomalies = nightly(anomalies_job, "37 1 * * *", "Every night at 01:37 UTC")
 
 
+def first_models_sensor(opened: Callable[[], Installation] = opened_installation) -> dg.SensorDefinition:
+    """A sensor that does not let a new factory wait for its first night: it has live scores as soon as there is enough to learn from."""
+
+    @dg.sensor(
+        name="first_anomaly_models",
+        job_name=anomalies_job.name,
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Learns the first anomaly models of a factory as soon as one of its machines has 48 hours of history.",
+    )
+    def first_models(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        inst = opened()
+        known = set(context.instance.get_dynamic_partitions(str(FACTORIES.name)))
+        try:
+            waiting = [slug for slug in without_models(inst) if slug in known]
+        except RetryableError as away:
+            return dg.SensorResult(skip_reason=away.message)
+        now = inst.clock.now()
+        # Asked for again after six hours where the first attempt gave no model.
+        requests = [dg.RunRequest(run_key=f"{slug} {now:%Y-%m-%d} {now.hour // 6}", partition_key=slug) for slug in waiting]
+        return dg.SensorResult(run_requests=requests, skip_reason=None if requests else "no factory waits for its first models")
+
+    return first_models
+
+
+def without_models(installation: Installation) -> list[str]:
+    """Factories that have no anomaly models although a machine has enough history. Raises RetryableError while a storage is away."""
+    # Only in the process that ticks, as below.
+    from assets.analytics.contract import LEAST_HOURS  # noqa: PLC0415  # as said above
+    from assets.analytics.registry import ModelRegistry  # noqa: PLC0415  # as said above
+
+    since = installation.clock.now() - LOOKED_BACK
+    return [
+        slug
+        for factory_id, (slug, _) in factory_zones(installation.db).items()
+        if most_hours(installation.lake, factory_id, since) >= LEAST_HOURS
+        and ModelRegistry(installation, factory_id).current("anomaly") is None
+    ]
+
+
 def scoring_sensor(opened: Callable[[], Installation] = opened_installation) -> dg.SensorDefinition:
     """A sensor whose ticks score every machine that has a model.
 
@@ -102,4 +144,6 @@ def scoring_sensor(opened: Callable[[], Installation] = opened_installation) -> 
     return live_scores
 
 
-defs = dg.Definitions(assets=[anomalies], jobs=[anomalies_job], schedules=[nightly_anomalies], sensors=[scoring_sensor()])
+defs = dg.Definitions(
+    assets=[anomalies], jobs=[anomalies_job], schedules=[nightly_anomalies], sensors=[scoring_sensor(), first_models_sensor()]
+)

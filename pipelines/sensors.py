@@ -13,10 +13,7 @@ from assets.opened import installation
 from pipelines.phases import PERIOD_S, tick_end
 from pipelines.pools import ensure_pools
 from pipelines.signs import ensure_signs, ticked
-from pipelines.standby import ensure_standby
 from pipelines.stopping import STOP
-from rules.crew import tick
-from rules.notify.outbox import run_outbox_tick
 from warehouse.installation import Installation
 
 # Dagster makes 30 s of 0, and looks for due ticks every 5 s whatever is asked for.
@@ -34,6 +31,10 @@ def evaluator_sensor(name: str, phase_s: float, opened: Callable[[], Installatio
         "its partner covers the gap. The cursor shown is a copy: the real one moves in the transaction that writes the alerts.",
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        # Only in the process that ticks: every run loads these definitions as well, and need not import rules, mail and NumPy.
+        from pipelines.standby import ensure_standby  # noqa: PLC0415  # as said above
+        from rules.crew import tick  # noqa: PLC0415  # as said above
+
         settings, clock = opened().settings, opened().clock
         ensure_standby(settings)
         ensure_signs(settings)
@@ -57,6 +58,8 @@ def outbox_sensor(name: str, phase_s: float, opened: Callable[[], Installation] 
         f"Each tick drains until {phase_s:g} s past every {PERIOD_S:g} s.",
     )
     def send(_context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        from rules.notify.outbox import run_outbox_tick  # noqa: PLC0415  # as above
+
         settings, clock = opened().settings, opened().clock
         began = clock.now()
         done = run_outbox_tick(settings, tick_end(began, phase_s), STOP)

@@ -178,6 +178,8 @@ class Settings(BaseSettings):
     """Files of finished reports are deleted after this many days."""
     compliance_retention_days: int = Field(default=7 * 365 + 2, ge=1)
     """Files of compliance reports, and the state of the lake they were made from, are kept for this many days: 7 years."""
+    analysis_retention_days: int = Field(default=90, ge=1)
+    """Files of finished analyses are deleted after this many days; their sentence, and what they found in the lake, stay."""
     report_time_limit_seconds: float = Field(default=300, gt=0)
     """The making of one report is stopped after this long."""
     report_keys_path: str = ""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from assets.analytics.contract import NotEnoughDataError
+from assets.analytics.contract import LEAST_HOURS, NotEnoughDataError
 from assets.analytics.machine_grid import Machine, failing, read_grid
 from assets.analytics.registry import ModelCard, ModelRegistry, Training
 from assets.models.anomaly.constants import CONSTANTS
@@ -18,7 +18,6 @@ from warehouse.installation import Installation
 NAME: Final = "anomaly"
 LEARNED_FROM: Final = timedelta(days=21)
 """Three of each weekday: what happens once a week is usual."""
-LEAST_HOURS: Final = 48
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from warehouse.errors import PermanentError
 from warehouse.installation import Installation
 
+LEAST_HOURS: Final = 48
+"""So many hours of a machine's data a model of what is usual needs."""
 Tell = Callable[[float, str], None]
 """Percent (0-100) and stage in a few words. Raises CancelledError when somebody has cancelled the analysis."""
 

@@ -17,7 +17,7 @@ from assets.analytics.anomaly_models import NAME
 from assets.analytics.contract import CancelledError, Inputs, NotEnoughDataError
 from assets.analytics.live_scores import LiveScorer
 from assets.analytics.registry import ModelRegistry
-from assets.anomalies import anomalies, scoring_sensor
+from assets.anomalies import anomalies, first_models_sensor, scoring_sensor, without_models
 from ingest.loader import Loader
 from rules.evaluation import Evaluator
 from tests.assets.models.anomaly.machines import NAMES, pump, shaken
@@ -32,6 +32,7 @@ from warehouse.models.devices import Device, DeviceParameter, LatestValue
 from warehouse.models.people import Factory
 from warehouse.queries.analytics import anomalies as anomalies_between
 from warehouse.readings import READINGS, UTC_TIME
+from warehouse.rollups import roll_up
 from warehouse.settings import Settings
 from warehouse.tenancy import system_session
 
@@ -145,6 +146,22 @@ def test_who_cancels_is_heard_between_machines(plant: Plant) -> None:
         analyse(plant.ordered(1, 2), cancel)
 
 
+def test_a_new_factory_gets_its_first_models_as_soon_as_there_are_two_days_of_history(plant: Plant) -> None:
+    inst = plant.installation
+    sensor = first_models_sensor(lambda: inst)
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("factories", ["north", "south"])
+        before = sensor(dg.build_sensor_context(instance))
+        roll_up(inst.lake, NOW + timedelta(hours=1), {1: "UTC", 2: "UTC"})
+        asked = sensor(dg.build_sensor_context(instance))
+        assert isinstance(before, dg.SensorResult)
+        assert isinstance(asked, dg.SensorResult)
+        # South's machine came two hours ago.
+        assert [each.partition_key for each in asked.run_requests or []] == ["north"]
+        assert not before.run_requests
+        assert without_models(inst) == ["north"]
+
+
 def test_the_night_keeps_models_and_then_each_minute_lands_a_score_that_a_rule_sees(plant: Plant) -> None:
     inst, day = plant.installation, timedelta(days=1)
     with dg.DagsterInstance.ephemeral() as instance:
@@ -157,6 +174,7 @@ def test_the_night_keeps_models_and_then_each_minute_lands_a_score_that_a_rule_s
     }
     card = ModelRegistry(inst, 1).current(NAME)
     assert card is not None
+    assert without_models(inst) == []
     kept = anomalies_between(inst.lake, 1, NOW - day, NOW)
     assert kept["device_id"].to_list() == [1]
     assert kept["model_version"].to_list() == [card.version]
