@@ -50,7 +50,7 @@ LONGEST_MS: Final = 3_000.0
 NOW: Final = datetime(2026, 10, 1, 12, tzinfo=UTC)
 HISTORY_START: Final = datetime(2025, 9, 1, tzinfo=UTC)
 HISTORY_STEP_S: Final = 300
-HISTORY_DEVICES: Final = 2
+HISTORY_DEVICES: Final = 1
 SLUG: Final = "plant-{}"
 
 

@@ -32,6 +32,12 @@ def show_or_set_shards(settings: Settings, count: int | None) -> str:
     """What was done, in words."""
     db = shared_database(settings)
     if count is None:
-        return f"{len(evaluator_shards(db))} shards"
+        return _counted(len(evaluator_shards(db)))
     before = share_out_evaluator(db, SystemClock(), count)
-    return f"{count} shards" if before == count else f"{count} shards instead of {before}; evaluators go on with them within two seconds"
+    if before == count:
+        return _counted(count)
+    return f"{_counted(count)} instead of {before}; evaluators go on within two seconds"
+
+
+def _counted(count: int) -> str:
+    return "1 shard" if count == 1 else f"{count} shards"

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from factoryops.evaluator_process import show_or_set_shards
 from rules.crew import MEMBERS, run_crew, share_of
 from rules.evaluation import Evaluator
 from rules.sharding import evaluator_shards, share_out_evaluator
@@ -168,3 +170,11 @@ def _head(db: Database) -> int:
 def test_a_shards_name_is_the_consumers_own_when_there_is_only_one() -> None:
     assert Shard().named("evaluator") == "evaluator"
     assert Shard(1, 3).named("evaluator") == "evaluator/1-of-3"
+
+
+def test_the_command_shows_and_sets_how_many_there_are(tmp_path: Path, sqlite_template: Path) -> None:
+    (tmp_path / "factoryops.sqlite").write_bytes(sqlite_template.read_bytes())
+    settings = Settings(factoryops_home=tmp_path)
+    assert show_or_set_shards(settings, None) == "1 shard"
+    assert show_or_set_shards(settings, 3).startswith("3 shards instead of 1")
+    assert show_or_set_shards(settings, None) == "3 shards"
