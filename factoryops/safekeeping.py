@@ -7,7 +7,7 @@ from warehouse.clock import SystemClock
 from warehouse.db import Database
 from warehouse.errors import PermanentError
 from warehouse.lake import Lake
-from warehouse.safekeeping.databases import DATABASE, revision_of
+from warehouse.safekeeping.databases import revision_of, sqlite_file
 from warehouse.settings import Settings
 
 
@@ -48,7 +48,8 @@ def upgrade(settings: Settings, backup_to: str) -> None:
 
 
 def _is_installed(settings: Settings) -> bool:
-    return bool(settings.database_url or (settings.home / DATABASE).exists()) and bool(revision_of(settings))
+    file = sqlite_file(settings)
+    return (file is None or file.exists()) and bool(revision_of(settings))
 
 
 def _usual_place(settings: Settings) -> str:

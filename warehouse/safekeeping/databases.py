@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import make_url
 
 from warehouse.db import Database
 from warehouse.lake import Lake
@@ -50,14 +51,15 @@ def keep_databases(settings: Settings, lake: Lake, draft: Draft) -> dict[str, An
 @contextmanager
 def nothing_is_trimmed(settings: Settings) -> Iterator[None]:
     """Nobody deletes landed batches meanwhile; for milliseconds only."""
-    if settings.database_url:
+    file = sqlite_file(settings)
+    if file is None:
         with postgres.connect(settings.database_url, autocommit=True) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", [TRIM_LOCK])
             yield
             # Said aloud: the end of the session frees it only once the server notices.
             connection.execute("SELECT pg_advisory_unlock(%s)", [TRIM_LOCK])
         return
-    with closing(sqlite3.connect(settings.home / DATABASE, isolation_level=None, timeout=_WAIT_S)) as writer:
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=_WAIT_S)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         yield
         writer.execute("ROLLBACK")
@@ -66,11 +68,12 @@ def nothing_is_trimmed(settings: Settings) -> Iterator[None]:
 @contextmanager
 def _database(settings: Settings, draft: Draft) -> Iterator[Callable[[], dict[str, Any]]]:
     """What adds the operational database as it is now to the backup."""
-    if settings.database_url:
+    file = sqlite_file(settings)
+    if file is None:
         with postgres.moment_of(settings.database_url) as connection:
             yield lambda: _keep_database_tables(connection, draft)
         return
-    with sqlite.moment_of(settings.home / DATABASE) as moment:
+    with sqlite.moment_of(file) as moment:
         yield lambda: _keep_database_file(moment, draft)
 
 
@@ -116,6 +119,12 @@ def piece_place(part: str, table: str, number: int) -> str:
 
 def _keeper(part: str, draft: Draft) -> postgres.Keep:
     return lambda table, number, piece: draft.add_content(piece_place(part, table, number), piece)
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """The file of the operational database; None when that is in PostgreSQL."""
+    url = make_url(settings.operational_url)
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def revision_of(settings: Settings) -> str:

@@ -20,7 +20,7 @@ from warehouse.lake import MARKER
 from warehouse.models.all import METADATA
 from warehouse.objects import make_bucket, make_folder, open_store
 from warehouse.safekeeping import postgres
-from warehouse.safekeeping.databases import CATALOG, DATABASE, catalog_is_there, load_catalog, load_database, revision_of
+from warehouse.safekeeping.databases import CATALOG, DATABASE, catalog_is_there, load_catalog, load_database, revision_of, sqlite_file
 from warehouse.safekeeping.files import FILES, LAKE_FILES, any_file
 from warehouse.safekeeping.sqlite import point_catalog
 from warehouse.safekeeping.store import BackupStore
@@ -32,8 +32,9 @@ log = structlog.get_logger()
 
 def restore(settings: Settings, store: BackupStore, name: str | None) -> dict[str, Any]:
     """Does it, and returns the facts of the backup."""
-    if (settings.home / DATABASE).exists() and not settings.database_url:
-        message = f"{settings.home} holds an installation: restore into an empty folder, given with --home"
+    file = sqlite_file(settings)
+    if file is not None and file.exists():
+        message = f"{file.parent} holds an installation: restore into an empty folder, given with --home"
         raise PermanentError(message, home=str(settings.home))
     manifest = store.manifest(name)
     files = manifest["files"]
@@ -51,8 +52,8 @@ def restore(settings: Settings, store: BackupStore, name: str | None) -> dict[st
         point_catalog(settings.catalog_path, settings.lake_files)
         (settings.catalog_path.parent / MARKER).touch()
         (settings.home / "lake.made").touch()
-    if not settings.database_url:
-        store.fetch(DATABASE, files[DATABASE], settings.home / DATABASE)
+    if file is not None:
+        store.fetch(DATABASE, files[DATABASE], file)
     elif not _holds_rows(settings):
         load_database(settings, manifest["database"], piece)
     (settings.home / NOTE).unlink(missing_ok=True)
@@ -89,8 +90,9 @@ def _places(settings: Settings) -> dict[str, str]:
 
 
 def _require_same_kinds(settings: Settings, manifest: dict[str, Any]) -> None:
+    in_postgresql = {"database": sqlite_file(settings) is None, "catalog": bool(settings.lake_catalog_url)}
     for part, setting in (("database", "database_url"), ("catalog", "lake_catalog_url")):
-        if (part in manifest) == bool(getattr(settings, setting)):
+        if (part in manifest) == in_postgresql[part]:
             continue
         asked = f"give an empty PostgreSQL database in {setting.upper()}" if part in manifest else f"leave {setting.upper()} empty"
         kept = "PostgreSQL" if part in manifest else "SQLite"
@@ -117,7 +119,7 @@ def _begin(settings: Settings, manifest: dict[str, Any]) -> None:
 
 def _first_found(settings: Settings, manifest: dict[str, Any]) -> str:
     """What is in the way; empty when nothing is."""
-    if settings.database_url:
+    if sqlite_file(settings) is None:
         revision = revision_of(settings)
         if revision and revision != manifest["database"]["revision"]:
             return f"DATABASE_URL has tables of another version ({revision})"
