@@ -1,6 +1,5 @@
 """How the memory of processes develops: sampled while nobody kills them, as a slope in MB an hour."""
 
-import contextlib
 import threading
 import time
 import urllib.request
@@ -33,7 +32,6 @@ class MemoryWatch:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self.samples: dict[str, list[tuple[float, float]]] = {name: [] for name in processes}
-        self.scrapes = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -50,6 +48,14 @@ class MemoryWatch:
     def _watch(self) -> None:
         while not self._stop.wait(EVERY_S):
             for name, process in self._processes.items():
-                self.samples[name].append((time.monotonic(), process.resident_mb))
-            with contextlib.suppress(OSError), urllib.request.urlopen(self._address, timeout=30) as answer:  # noqa: S310  # an http address of this machine
-                self.scrapes += b"factoryops_evaluator_batches_total" in answer.read()
+                if process.is_running:
+                    self.samples[name].append((time.monotonic(), process.resident_mb))
+            self.scrape()
+
+    def scrape(self) -> bool:
+        """Asks for the metrics; False when there was no answer, or when it told of no evaluator."""
+        try:
+            with urllib.request.urlopen(self._address, timeout=30) as answer:  # noqa: S310  # an http address of this machine
+                return b"factoryops_evaluator_batches_total" in answer.read()
+        except OSError:
+            return False

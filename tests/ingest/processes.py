@@ -117,12 +117,13 @@ def processes(plant: Plant, *work: str) -> Iterator[list[Process]]:
 
 @contextmanager
 def killing(victims: list[Process], every_s: tuple[float, float]) -> Iterator[None]:
-    """Kills one of `victims` at random moments while the block runs."""
+    """Kills one of `victims` at random moments while the block runs; each of them once, before one comes again by chance."""
     stop = threading.Event()
 
     def work() -> None:
+        first = random.sample(victims, len(victims))
         while not stop.wait(random.uniform(*every_s)):
-            random.choice(victims).kill()
+            (first.pop() if first else random.choice(victims)).kill()
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -13,7 +13,7 @@ from tests.ingest.processes import INGESTER, LOADER, killing, processes
 from warehouse.heartbeat import heartbeats
 from warehouse.lake import Lake
 
-MESSAGES = 20_000
+MESSAGES = 9_000
 PER_S = 1_000
 DEVICES = ("M01", "M02", "M03")
 

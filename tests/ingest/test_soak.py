@@ -119,11 +119,15 @@ def _kill(ours: dict[str, Process], broker: Mosquitto, server: Server, minutes: 
 
 def _watched(ours: dict[str, Process], minutes: float, metrics_address: str) -> dict[str, float]:
     """Memory slopes while nobody is killed."""
-    time.sleep(min(30.0, minutes * 30))  # whoever was killed last is up again
-    _revive(ours)
-    with MemoryWatch(ours, metrics_address) as watch:
+    watch = MemoryWatch(ours, metrics_address)
+
+    def all_are_up() -> bool:
+        _revive(ours)
+        return watch.scrape()
+
+    wait_until(all_are_up, 120, "the web process answers and tells of the evaluators", interval_s=2)
+    with watch:
         time.sleep(minutes * 60)
-    assert watch.scrapes > 0, "Prometheus would have seen the evaluators"
     return watch.slopes()
 
 
