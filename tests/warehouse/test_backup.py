@@ -25,10 +25,10 @@ from warehouse.tenancy import system_session
 pytestmark = pytest.mark.embedded  # an outgrown installation is backed up by the means of PostgreSQL and of the store
 
 
-@pytest.fixture
-def home(settings: Settings, sqlite_template: Path) -> Settings:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Settings:
     """An installation with some of everything: readings in files and in the catalog, deletions, rollups, a factory, a secret, a report."""
-    settings.home.mkdir(parents=True)
+    settings = Settings(factoryops_home=tmp_path_factory.mktemp("installation"), app_env="development", jwt_secret_key="x" * 48)
     shutil.copy(sqlite_template, settings.home / "factoryops.sqlite")
     db = Database(settings.operational_url)
     with system_session(db, "test", write=True) as session:
@@ -42,6 +42,14 @@ def home(settings: Settings, sqlite_template: Path) -> Settings:
         lake.append(series(2, "power", [1.0] * 5), ("main", 2))
         rollups.roll_up(lake, START + timedelta(days=3), {})
         lake.append(series(3, "power", [float(i) for i in range(300)], start_s=5), ("main", 3))
+    return settings
+
+
+@pytest.fixture
+def home(settings: Settings, template: Settings) -> Settings:
+    """A copy of it."""
+    shutil.copytree(template.home, settings.home)
+    sqlite.point_catalog(settings.catalog_path, settings.lake_files)
     return settings
 
 
@@ -105,7 +113,7 @@ def test_an_older_backup_can_be_restored(home: Settings, tmp_path: Path) -> None
     first = make(home, tmp_path / "target")
     with closing(Lake(home)) as lake:
         lake.append(series(9, "power", [1.0] * 400), ("main", 4))
-        maintenance.compact(lake)
+        maintenance.merge_small_files(lake)
     make(home, tmp_path / "target", minute=1)
     restored = elsewhere(home, tmp_path)
     backup.restore(restored, str(tmp_path / "target"), first.name)

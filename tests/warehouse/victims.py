@@ -18,7 +18,7 @@ def kill_during(work: Callable[..., object], *args: Any, flag: Path, within_s: f
 
     `flag` is a file that does not exist; `work` and `args` can be pickled.
     """
-    process = _context().Process(target=_announced, args=(flag, work, args))
+    process = context().Process(target=_announced, args=(flag, work, args))
     process.start()
     wait_until(lambda: flag.exists() or not process.is_alive(), timeout_s=60, message="the victim has begun", interval_s=0.002)
     time.sleep(random.uniform(0, within_s))
@@ -30,11 +30,11 @@ def kill_during(work: Callable[..., object], *args: Any, flag: Path, within_s: f
     return process.exitcode != 0
 
 
-def _context() -> multiprocessing.context.ForkServerContext:
+def context() -> multiprocessing.context.ForkServerContext:
     """Victims are forked from a process that has imported what they need and done nothing with it: each starts a second sooner."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["warehouse.backup", "warehouse.maintenance", "warehouse.outgrow.move", "warehouse.rollups"])
-    return context
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(["warehouse.backup", "warehouse.maintenance", "warehouse.outgrow.move", "warehouse.rollups"])
+    return found
 
 
 def _announced(flag: Path, work: Callable[..., object], args: tuple[Any, ...]) -> None:
