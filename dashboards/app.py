@@ -61,6 +61,7 @@ if found is None:
 st.session_state["identity"] = found
 chosen = st.navigation(drawn_pages(found, len(loads.active_alerts(found.factory_id))), position="sidebar", expanded=True)
 entry = next(page for page in pages.PAGES if page.view == (chosen.url_path or pages.PAGES[0].view))
+st.session_state[ui.VIEW] = entry.view
 if entry.view != "wall":
     # A screen on the wall shows nothing personal, and is nobody's visit.
     side_bar(found)

@@ -15,6 +15,8 @@ from warehouse.queries.devices import DeviceRow
 from warehouse.terms import SEVERITIES
 
 STATE_WORDS = {"running": "Running", "idle": "Idle", "fault": "Fault", "off": "Off", "offline": "No data"}
+VIEW = "view"
+"""Where the session's state keeps which page is shown."""
 MACHINE_COLUMNS = ("Status", "Machine", "Health", "Power, 8 h", "Now", "Alerts", "Last seen")
 
 
@@ -197,14 +199,17 @@ def power(watts: float | None) -> tuple[str, str]:
 def in_url(name: str, options: Sequence[str], *, many: bool = False, default: str | None = None) -> dict[str, Any]:
     """Arguments that tie a choice to the address. bind="query-params" would write the label ("Critical 2"), which breaks links."""
     asked = [v for v in st.query_params.get_all(name) if v in options]
-    # Streamlit forgets what a widget held once another page is shown, and knows nothing of the note beside it.
-    if name not in st.session_state or st.session_state.get(f"url-{name}") != asked:
+    # With the page: a choice of the same name on another page is another widget, which Streamlit would begin without a value.
+    view = st.session_state.get(VIEW)
+    if name not in st.session_state or st.session_state.get(f"url-{name}") != (view, asked):
         st.session_state[name] = asked if many else asked[0] if asked else default
-        st.session_state[f"url-{name}"] = asked
+        st.session_state[f"url-{name}"] = (view, asked)
 
     def write() -> None:
         chosen = st.session_state[name] or []
-        st.query_params[name] = st.session_state[f"url-{name}"] = chosen if many else [chosen] if chosen else []
+        told = chosen if many else [chosen] if chosen else []
+        st.query_params[name] = told
+        st.session_state[f"url-{name}"] = (view, told)
 
     return {"key": name, "on_change": write}
 

@@ -50,7 +50,7 @@ def filters() -> Filters:
 def in_text(name: str) -> dict[str, Any]:
     """As `ui.in_url`, for a text."""
     asked = st.query_params.get(name, "")
-    if st.session_state.get(f"url-{name}") != asked:
+    if name not in st.session_state or st.session_state.get(f"url-{name}") != asked:
         st.session_state[name] = st.session_state[f"url-{name}"] = asked
 
     def write() -> None:
