@@ -125,13 +125,16 @@ def _value(value: Any, local: Local | None) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict):
         on = [name.replace("_", " ") for name, given in value.items() if given is True]
-        plain = ", ".join(f"{name.replace('_', ' ')} {_text(each)}" for name, each in value.items())
-        text = ", ".join(on) if on and all(isinstance(v, bool) for v in value.values()) else plain
+        text = ", ".join(on) if on and all(isinstance(v, bool) for v in value.values()) else _plain(value)
     elif isinstance(value, list):
-        text = ", ".join(str(part) for part in value)
+        text = ", ".join(_plain(part) if isinstance(part, dict) else str(part) for part in value)
     else:
         text = _moment(str(value), local) or str(value)
     return escape(text if len(text) <= 120 else text[:119] + "…")
+
+
+def _plain(value: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {_text(each)}" for name, each in value.items())
 
 
 def _text(value: Any) -> str:

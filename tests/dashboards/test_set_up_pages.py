@@ -225,6 +225,7 @@ def test_a_change_is_told_as_what_is_different() -> None:
     assert audit_page.change({"is_active": True}, {"is_active": False}) == "is active: yes → no"
     hours = {"start_time": "22:00", "days": [6, 7]}
     assert audit_page.change(None, {"schedule": hours}) == "schedule: start time 22:00, days 6 7"
+    assert audit_page.change(None, {"steps": [{"after_minutes": 5}]}) == "steps: after minutes 5"
     assert audit_page.change(None, {"cost": None, "note": "", "kind": "failure"}) == "kind: failure"
     local = Local.at(datetime(2026, 1, 5, 8, 0, tzinfo=UTC), "Asia/Ho_Chi_Minh")
     assert audit_page.change(None, {"began_at": "2026-01-04T20:00:00+00:00"}, local).startswith("began at: 5 Jan 2026 03:00")
