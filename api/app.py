@@ -34,6 +34,7 @@ from api.routers import (
     trials,
     users,
 )
+from warehouse.access.remembered import RememberedIdentities
 from warehouse.installation import Installation
 
 
@@ -42,6 +43,7 @@ def create_app(installation: Installation) -> FastAPI:
     # FastAPI's own documentation page would load its scripts from another host, which a plant without internet cannot reach.
     app = DocumentedApi(title="FactoryOps", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.installation = installation
+    app.state.remembered = RememberedIdentities(installation.db, installation.clock)
     for opened in (factories.router, auth.router, users.open_router, mqtt.router):
         app.include_router(opened, prefix="/v1")
     alarms = (alerts.router, silences.router, notifications.router)

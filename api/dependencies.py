@@ -2,15 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, HTTPException, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.origin import address_of, know_who
 from warehouse.access import api_keys
 from warehouse.access.audit import Actor
 from warehouse.access.keys import accepted_keys
+from warehouse.access.remembered import RememberedIdentities
 from warehouse.access.sessions import Identity, check_session, check_session_id
 from warehouse.access.tokens import TokenRefusedError, read_access_token
 from warehouse.installation import Installation
@@ -34,8 +37,16 @@ async def installation(request: Request) -> Installation:
 Inst = Annotated[Installation, Depends(installation)]
 
 
-def _identified(request: Request, inst: Inst, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Identity:
-    identity = _by_token(inst, credentials.credentials) if credentials else _by_cookie(request, inst)
+async def _identified(
+    request: Request, inst: Inst, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Identity:
+    remembered: RememberedIdentities = request.app.state.remembered
+    secret, by = (credentials.credentials, _by_token) if credentials else (_cookie_of(request), _by_cookie)
+    # One kind of secret never stands for the other.
+    name = f"{by.__name__} {secret}"
+    identity = remembered.found(name) if secret else None
+    if identity is None and secret:
+        identity = await run_in_threadpool(remembered.look_up, name, partial(by, inst, secret))
     if identity is None:
         raise HTTPException(401, "Sign in first.", {"WWW-Authenticate": "Bearer"})
     return identity
@@ -140,13 +151,15 @@ def _by_token(inst: Installation, token: str) -> Identity | None:
     return check_session_id(inst.db, inst.settings, inst.clock, claims.session_id)
 
 
-def _by_cookie(request: Request, inst: Installation) -> Identity | None:
-    token = request.cookies.get(SESSION_COOKIE)
-    if not token:
-        return None
+def _cookie_of(request: Request) -> str:
+    token = request.cookies.get(SESSION_COOKIE, "")
     # Another site can make a browser send the cookie, but not pretend to be us.
-    if request.method in _CHANGES and not _is_from_our_pages(request):
+    if token and request.method in _CHANGES and not _is_from_our_pages(request):
         raise HTTPException(403, "Changes with a cookie must come from FactoryOps itself; programs use an access token.")
+    return token
+
+
+def _by_cookie(inst: Installation, token: str) -> Identity | None:
     return check_session(inst.db, inst.settings, inst.clock, token)
 
 

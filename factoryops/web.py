@@ -7,11 +7,12 @@ from typing import Final
 import structlog
 import uvicorn
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app as create_api
 from dashboards import resources
@@ -31,6 +32,7 @@ from warehouse.installation import Installation
 from warehouse.settings import Settings
 
 STOP_WITHIN_S: Final = 5
+COMPRESSED_FROM_BYTES: Final = 1000
 log = structlog.get_logger()
 
 
@@ -39,7 +41,7 @@ def create_app(installation: Installation) -> ASGIApp:
     resources.install(installation)
     sessions, settings = SessionCache(installation), installation.settings
     limit, figures = RateLimit(settings.sign_in_requests_per_minute), WebFigures()
-    return dashboards_server.create_app(
+    pages = dashboards_server.create_app(
         routes=[
             *SignInPage(installation, sessions, limit).routes(),
             *AccountPages(installation, limit).routes(),
@@ -47,7 +49,6 @@ def create_app(installation: Installation) -> ASGIApp:
             *SystemRoutes(installation, figures).routes(),
             Route("/assets/app.css", _stylesheet, methods=["GET"]),
             Mount("/assets", StaticFiles(directory=STATIC)),
-            Mount("/api", create_api(installation)),
         ],
         middleware=[
             Middleware(Counting, figures=figures),
@@ -56,6 +57,28 @@ def create_app(installation: Installation) -> ASGIApp:
             Middleware(PageShell),
         ],
     )
+    return BesidePages(create_api(installation), pages, settings.app_url)
+
+
+class BesidePages:
+    """The REST API under /api beside the pages: it needs none of the ten layers that stand before them.
+
+    It guards itself; headers and compression are those of the pages. Start and end of the process are told to the pages.
+    """
+
+    def __init__(self, api: ASGIApp, pages: ASGIApp, app_url: str) -> None:
+        self.pages = pages
+        self.mount = Mount("/api", SecurityHeaders(GZipMiddleware(api, minimum_size=COMPRESSED_FROM_BYTES, compresslevel=6), app_url))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on to where it belongs."""
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            match, inside = self.mount.matches(scope)
+            if match is Match.FULL:
+                scope.update(inside)
+                await self.mount.handle(scope, receive, send)
+                return
+        await self.pages(scope, receive, send)
 
 
 def run(settings: Settings, stop_event: threading.Event | None = None) -> None:

@@ -46,6 +46,8 @@ class Database:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine: Engine = self._open(url, echo=echo)
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
+        self.access_version = object()
+        """Another one after each change of a person, sign-in, key or factory by this process: who was let in before is asked for again."""
 
     def _open(self, url: str, *, echo: bool) -> Engine:
         if not self.is_sqlite:

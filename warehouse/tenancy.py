@@ -11,14 +11,15 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from warehouse.db import Database
 from warehouse.errors import TenancyError
-from warehouse.models.access import AddressPause
+from warehouse.models.access import AddressPause, ApiKey
 from warehouse.models.base import OwnedByFactory
-from warehouse.models.people import Factory
+from warehouse.models.people import Factory, User, UserSession
 from warehouse.models.streams import ConsumerCursor, DeadLetter, InstallationFact, LandingBatch, Lease
 
 SYSTEM_TABLES = frozenset(
     {LandingBatch.__table__, ConsumerCursor.__table__, Lease.__table__, InstallationFact.__table__, AddressPause.__table__}
 )
+_DECIDES_ACCESS = (ApiKey, Factory, User, UserSession)
 log = structlog.get_logger()
 
 
@@ -49,8 +50,26 @@ def system_session(db: Database, reason: str, *, write: bool = False) -> Iterato
 @contextmanager
 def _session(db: Database, *, write: bool) -> Iterator[Session]:
     engine = db.engine.execution_options(sqlite_immediate=True) if write and db.is_sqlite else db.engine
-    with db.sessions(bind=engine) as session, session.begin():
-        yield session
+    with db.sessions(bind=engine) as session:
+        with session.begin():
+            yield session
+        if session.info.get("changes_access"):
+            # Not a number that two threads could raise to the same.
+            db.access_version = object()
+
+
+@event.listens_for(Session, "after_flush")
+def _note_objects(session: Session, _context: UOWTransaction) -> None:
+    """Objects that decide who may do what were written: see `Database.access_version`."""
+    if any(isinstance(found, _DECIDES_ACCESS) for found in (*session.new, *session.dirty, *session.deleted)):
+        session.info["changes_access"] = True
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _note_statements(state: ORMExecuteState) -> None:
+    """The same, written by one statement for many rows."""
+    if not state.is_select and any(issubclass(mapper.class_, _DECIDES_ACCESS) for mapper in state.all_mappers):
+        state.session.info["changes_access"] = True
 
 
 @event.listens_for(Session, "do_orm_execute")

@@ -67,7 +67,7 @@ class UsualIntervals:
     def ask(self, factory_id: int, now: datetime) -> None:
         """Looks at the lake; what was known stays while it is away."""
         try:
-            hours = summaries(self._lake, factory_id, now - LOOKED_BACK, now, timedelta(hours=1))
+            hours = summaries(self._lake, factory_id, now - LOOKED_BACK, now, timedelta(hours=1), only=("count",))
         except RetryableError as away:
             log.info("usual_intervals_kept", factory_id=factory_id, problem=str(away))
             return

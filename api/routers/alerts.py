@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 
 from api.dependencies import Inst, PageOf, Who, Worker
+from api.routing import Router
 from api.schemas.alarm_quality import AlarmQualityOut, quality_out
 from api.schemas.alerts import Acknowledge, AlertOut, Assign, Comment, HistoryOut, Resolve, Resolved
 from api.schemas.common import Data, MomentIn, Page
@@ -15,7 +16,7 @@ from warehouse.queries.alarm_board import alarm_board
 from warehouse.queries.alerts import AlertFilter, AlertRow, alert_history, count_alerts, find_alert, list_alerts
 from warehouse.terms import SEVERITIES
 
-router = APIRouter(prefix="/alerts", tags=["alerts"])
+router = Router(prefix="/alerts", tags=["alerts"])
 AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Severity = Annotated[str | None, Query(pattern=f"^({'|'.join(SEVERITIES)})$")]
 _STATUS = {None: "all", True: "resolved", False: "active"}

@@ -4,9 +4,10 @@ import json
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from api.dependencies import Acting, Inst, Who, needs
+from api.routing import Router
 from api.schemas.analytics import Anomaly, AnswerOut, Expected, Question, Risk, Sentence, SourceOut
 from api.schemas.common import Data, MomentIn
 from warehouse.errors import InvalidInputError
@@ -14,7 +15,7 @@ from warehouse.installation import Installation
 from warehouse.queries import analytics
 from warehouse.queries.live import find_device
 
-router = APIRouter(prefix="/analytics", tags=["analytics"])
+router = Router(prefix="/analytics", tags=["analytics"])
 LONGEST = timedelta(days=366)
 NEWEST_WITHIN = timedelta(days=31)
 DeviceId = Annotated[int | None, Query(ge=1, le=2**31 - 1)]

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 
 from api.dependencies import Acting, Inst, Who, needs
+from api.routing import Router
 from api.schemas.analytics import ScheduleIn, ScheduleOut, ScheduleSwitch
 from assets.analytics import schedules
 from warehouse.models.work import AnalysisSchedule
 
-router = APIRouter(prefix="/analytics/schedules", tags=["analytics"])
+router = Router(prefix="/analytics/schedules", tags=["analytics"])
 ScheduleId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 FOR_ANALYSTS = [Depends(needs("run_analytics"))]
 

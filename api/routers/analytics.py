@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 
 from api.dependencies import Acting, Analyst, IdempotencyKey, Inst, PageOf, Who, needs
+from api.routing import Router
 from api.schemas.analytics import JobBegun, JobFile, JobIn, JobOut, JobType, Status
 from api.schemas.common import Data, Page
 from assets.launch import ANALYSIS, launch
+from warehouse.analysis_retention import EXPIRED
 from warehouse.errors import NotFoundError
 from warehouse.idempotency import Asked, once
 from warehouse.installation import Installation
@@ -15,7 +17,7 @@ from warehouse.jobs import NewJob, cancel_job, delete_job, find_job, list_jobs, 
 from warehouse.models.work import AnalyticsJob
 from warehouse.objects import ObjectStore
 
-router = APIRouter(prefix="/analytics/jobs", tags=["analytics"])
+router = Router(prefix="/analytics/jobs", tags=["analytics"])
 FileName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,60}\.(json|parquet|svg)$")]
 MEDIA = {"json": "application/json", "parquet": "application/vnd.apache.parquet", "svg": "image/svg+xml"}
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
@@ -91,7 +93,8 @@ def remove_job(job_id: JobId, inst: Inst, actor: Acting) -> Response:
 
 def _result(inst: Installation, job: AnalyticsJob) -> bytes:
     if not job.result_url:
-        raise NotFoundError("the analysis has no result yet", noun="result", key=job.id)
+        words = "the time of its files is over (ANALYSIS_RETENTION_DAYS)" if job.stage == EXPIRED else "the analysis has no result yet"
+        raise NotFoundError(words, noun="result", key=job.id)
     return ObjectStore(inst.settings).read(job.result_url)
 
 

@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from api.dependencies import Inst, Person
+from api.routing import Router
 from api.schemas.account import KeyIn, KeyMade, KeyOut
 from api.schemas.common import Data
 from warehouse.access import api_keys
 from warehouse.models.access import ApiKey
 
-router = APIRouter(prefix="/api-keys", tags=["API keys"])
+router = Router(prefix="/api-keys", tags=["API keys"])
 KeyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 

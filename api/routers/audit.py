@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from api.dependencies import Inst, PageOf, Who, needs
+from api.routing import Router
 from api.schemas.account import AuditEventOut, ChainState
 from api.schemas.common import Page
 from warehouse.access import audit_trail
 from warehouse.access.audit_trail import Event, Wanted
 
-router = APIRouter(prefix="/audit", tags=["audit"], dependencies=[Depends(needs("manage_users"))])
+router = Router(prefix="/audit", tags=["audit"], dependencies=[Depends(needs("manage_users"))])
 _EXPORTS: dict[str, dict[str, Any]] = {"application/x-ndjson": {}, "text/csv": {}}
 
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import BackgroundTasks, Request, Response
 
 from api.dependencies import Inst, Person, Who
 from api.origin import address_of
+from api.routing import Router
 from api.schemas.auth import CodeAsked, CodeGiven, Login, Me, PasswordChange, Refreshed, ResetAsked, ResetGiven, Token, UserOut
 from rules.notify import account_mails
 from warehouse.access import own_password
@@ -16,7 +17,7 @@ from warehouse.access.tokens import make_access_token
 from warehouse.installation import Installation
 from warehouse.models.people import PERMISSIONS
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = Router(prefix="/auth", tags=["auth"])
 _REFUSED: dict[int | str, dict[str, Any]] = {
     401: {"description": "Factory, e-mail, password or code is not right."},
     429: {"description": "Too many tries."},

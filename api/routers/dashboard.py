@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter
-
 from api.dependencies import Inst, Who
+from api.routing import Router
 from api.schemas.common import Data
 from api.schemas.dashboard import SummaryOut
 from warehouse.queries.summary import dashboard_summary
 
-router = APIRouter(prefix="/dashboard", tags=["dashboard"])
+router = Router(prefix="/dashboard", tags=["dashboard"])
 
 
 @router.get("/summary", operation_id="getDashboardSummary")

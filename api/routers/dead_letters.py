@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import HTTPException, Path, Query
 
 from api.dependencies import Acting, Inst, PageOf, Who
+from api.routing import Router
 from api.schemas.common import Data, Page
 from api.schemas.dead_letters import LetterChoice, LetterOut, LetterWithPayload, PurgeOut
 from api.schemas.registration import ReplayOut
@@ -16,7 +17,7 @@ from warehouse.access.sessions import Identity
 from warehouse.dead_letters import Choice
 from warehouse.models.streams import DeadLetter
 
-router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+router = Router(prefix="/dead-letters", tags=["dead letters"])
 
 
 @router.get("", operation_id="listDeadLetters")

@@ -3,12 +3,14 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+import polars as pl
+from fastapi import Path, Query, Response
 from sqlalchemy import ColumnElement, func, or_, select
 
 from api.dependencies import Acting, Inst, PageOf, Who
+from api.routing import Router
 from api.schemas.common import Done, MomentIn, Page
-from api.schemas.devices import DeviceChange, DeviceInList, DeviceOut, History, LiveKpi, LiveKpis, Point
+from api.schemas.devices import DeviceChange, DeviceInList, DeviceOut, History, LiveKpi, LiveKpis
 from warehouse.device_changes import change_device, deactivate_device
 from warehouse.errors import NotFoundError
 from warehouse.models.devices import Device
@@ -18,7 +20,7 @@ from warehouse.queries.live import find_device, live_values
 from warehouse.tenancy import tenant_session
 from warehouse.usual_intervals import intervals_of, stale_after_s
 
-router = APIRouter(prefix="/devices", tags=["devices"])
+router = Router(prefix="/devices", tags=["devices"])
 DeviceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _MOST_POINTS = 1_000
 
@@ -83,7 +85,7 @@ def get_live_kpis(device_id: DeviceId, who: Who, inst: Inst) -> LiveKpis:
     return LiveKpis(device_id=device_id, timestamp=now, kpis=kpis)
 
 
-@router.get("/{device_id}/kpis/history", operation_id="getKpiHistory")
+@router.get("/{device_id}/kpis/history", operation_id="getKpiHistory", response_model=History)
 def get_kpi_history(
     device_id: DeviceId,
     who: Who,
@@ -92,16 +94,22 @@ def get_kpi_history(
     start: MomentIn,
     end: MomentIn,
     interval: Literal["1m", "5m", "1h", "1d"] | None = None,
-) -> History:
+) -> Response:
     """One parameter over [start, end), as means of an interval; without `interval` the finest that gives at most 1,000 points."""
     values = live_values(inst.db, who.factory_id, device_id, inst.clock.now())
     known = next((v for v in values if v.parameter_key == parameter), None)
     if known is None:
         raise NotFoundError(f"the machine has no parameter {parameter}", noun="parameter", key=parameter)
     name: str = interval or next((n for n, step in INTERVALS.items() if (end - start) / step <= _MOST_POINTS), "1d")
-    frame = history(inst.lake, who.factory_id, [device_id], [parameter], start, end, interval=INTERVALS[name])
-    points = [Point(timestamp=bucket, value=mean) for bucket, mean in frame.select("bucket", "mean").iter_rows()]
-    return History(parameter_key=parameter, display_name=known.display_name, unit=known.unit, interval=name, points=points)
+    frame = history(inst.lake, who.factory_id, [device_id], [parameter], start, end, interval=INTERVALS[name], only=("mean",))
+    head = History(parameter_key=parameter, display_name=known.display_name, unit=known.unit, interval=name, points=[])
+    return Response(_with_points(head, frame), media_type="application/json")
+
+
+def _with_points(head: History, frame: pl.DataFrame) -> bytes:
+    """The history as JSON, its points written by Polars without an object for each."""
+    points = frame.select(timestamp=pl.col("bucket").dt.strftime("%Y-%m-%dT%H:%M:%SZ"), value="mean").write_json().encode()
+    return head.model_dump_json().encode().removesuffix(b"[]}") + points + b"}"
 
 
 def _offline_after(inst: Inst) -> timedelta:

@@ -1,8 +1,7 @@
 """Which factories there are: public, for the page where one is chosen. And the caller's own, with its settings."""
 
-from fastapi import APIRouter
-
 from api.dependencies import Acting, Inst, SuperAdmin, Who
+from api.routing import Router
 from api.schemas.auth import FactoryChoice
 from api.schemas.common import Data
 from api.schemas.factory import FactoryChange, FactoryOut, ShiftIn
@@ -11,7 +10,7 @@ from warehouse.installation import Installation
 from warehouse.queries.summary import factory_of
 from warehouse.shifts import clock_of, parse_shifts, set_shifts, shifts_json
 
-router = APIRouter(tags=["factories"])
+router = Router(tags=["factories"])
 
 
 @router.get("/factories", operation_id="listFactories")

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import polars as pl
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 
 from api.dependencies import Inst, Who
+from api.routing import Router
 from api.schemas.common import Data, MomentIn
 from api.schemas.figures import (
     AvailabilityDay,
@@ -37,7 +38,7 @@ from warehouse.queries.live import find_device
 from warehouse.queries.states import state_timeline
 from warehouse.upkeep import maintenance_events, reliability
 
-router = APIRouter(tags=["figures"])
+router = Router(tags=["figures"])
 DeviceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 OneDevice = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 LONGEST = timedelta(days=400)

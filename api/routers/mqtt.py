@@ -8,14 +8,15 @@ import hmac
 import json
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import Inst
+from api.routing import Router
 from api.schemas.mqtt import AuthenticationOut, AuthorizationOut
 from ingest import broker_access
 
-router = APIRouter(prefix="/mqtt", tags=["mqtt"])
+router = Router(prefix="/mqtt", tags=["mqtt"])
 MOST_BYTES: Final = 64 * 1024
 AUTHENTICATION_FIELDS: Final = ("username", "password")
 AUTHORIZATION_FIELDS: Final = ("username", "key_id", "action", "topic")

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Response
+from fastapi import Depends, HTTPException, Path, Response
 
 from api.dependencies import Inst, PageOf, Who, Worker, worker
+from api.routing import Router
 from api.schemas.common import Data, Page
 from api.schemas.notifications import ChainIn, ChainOut, NewWebhook, Preference, Step, Undelivered, WebhookIn, WebhookOut, WebhookPatch
 from rules.notify import undelivered as dead
@@ -28,7 +29,7 @@ from rules.notify.wishes import (
 from warehouse.access.sessions import Identity
 from warehouse.models.notifying import Webhook
 
-router = APIRouter(tags=["notifications"])
+router = Router(tags=["notifications"])
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from api.dependencies import Acting, Inst, Who
+from api.routing import Router
 from api.schemas.common import Data
 from api.schemas.devices import DeviceOut
 from api.schemas.registration import DeviceIn, DeviceRegistered, KeyOut, NoteOut, ParameterIn, ParameterOut, ReplayOut
@@ -16,7 +17,7 @@ from warehouse.models.devices import DeviceParameter
 from warehouse.parameters import ParameterChange, change_parameter, parameters_of
 from warehouse.queries.live import find_device
 
-router = APIRouter(prefix="/devices", tags=["devices"])
+router = Router(prefix="/devices", tags=["devices"])
 DeviceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 

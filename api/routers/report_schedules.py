@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from api.dependencies import Inst, PageOf, Reporter, Who
+from api.routing import Router
 from api.schemas.common import Page
 from api.schemas.reports import ScheduleOut, ScheduleSwitch
 from assets.reporting import schedules
 from assets.reporting.parameters import ScheduleOrder
 from warehouse.models.reporting import ReportSchedule
 
-router = APIRouter(prefix="/report-schedules", tags=["reports"])
+router = Router(prefix="/report-schedules", tags=["reports"])
 ScheduleId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 

@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi import HTTPException, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import func, select
 
 from api.dependencies import IdempotencyKey, Inst, PageOf, Reporter, Who, Worker
+from api.routing import Router
 from api.schemas.common import Page
 from api.schemas.reports import DeliveryOut, FileOut, Kind, ReportIn, ReportOut, SignatureOut, SignIn, VerificationOut
 from assets.launch import REPORT, launch
@@ -25,7 +26,7 @@ from warehouse.models.work import Report
 from warehouse.objects import ObjectStore
 from warehouse.tenancy import tenant_session
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = Router(prefix="/reports", tags=["reports"])
 ReportId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
 FILE_IN_BODY = {

@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 
 from api.dependencies import Acting, Inst, PageOf, Who, needs
+from api.routing import Router
 from api.schemas.common import Done, Page
 from api.schemas.rules import RuleChange, RuleIn, RuleOut, RuleSaved, Scope
 from rules.keeping import KeptRule, RuleFilter, add_rule, change_rule, delete_rule, find_rule, list_rules, toggle_rule
 from rules.lint import saved_warnings
 
-router = APIRouter(prefix="/rules", tags=["rules"])
+router = Router(prefix="/rules", tags=["rules"])
 RuleId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 FOR_MAKERS = [Depends(needs("create_rules"))]
 

@@ -1,12 +1,11 @@
 """One's authenticator app: turning it on and off, and new recovery codes."""
 
-from fastapi import APIRouter
-
 from api.dependencies import Inst, Person
+from api.routing import Router
 from api.schemas.account import Code, EnrolmentOut, PasswordAgain, PasswordAndCode, RecoveryCodes, SecondFactorState
 from warehouse.access import second_factor
 
-router = APIRouter(prefix="/second-factor", tags=["second factor"])
+router = Router(prefix="/second-factor", tags=["second factor"])
 
 
 @router.get("", operation_id="getSecondFactor")

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from api.dependencies import Inst, Person
+from api.routing import Router
 from api.schemas.account import SessionOut
 from api.schemas.common import Data
 from warehouse.access.sessions import end_own_session, sessions_of
 
-router = APIRouter(prefix="/sessions", tags=["sessions"])
+router = Router(prefix="/sessions", tags=["sessions"])
 SessionId = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 
 

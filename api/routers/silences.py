@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from api.dependencies import Inst, Who, Worker
+from api.routing import Router
 from api.schemas.common import Data
 from api.schemas.silences import SilenceEnd, SilenceIn, SilenceOut
 from rules.silences import NewSilence, change_end, change_silence, end_silence, find_silence, list_silences, silence
 from warehouse.installation import Installation
 from warehouse.models.alerting import Silence
 
-router = APIRouter(prefix="/silences", tags=["alerts"])
+router = Router(prefix="/silences", tags=["alerts"])
 SilenceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 

@@ -8,17 +8,18 @@ from typing import Annotated, Literal
 
 import polars as pl
 import pyarrow.parquet as pq
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
 from api.dependencies import Inst, Who, still_allowed
 from api.live_events import Watch, stream
+from api.routing import Router
 from api.schemas.common import MomentIn
 from warehouse.queries.export import EXPORT, keys_of_devices, readings
 from warehouse.queries.live import find_device
 
-router = APIRouter(tags=["telemetry"])
+router = Router(tags=["telemetry"])
 ManyIds = Annotated[list[Annotated[int, Query(ge=1, le=2**31 - 1)]], Query(max_length=500)]
 ManyKeys = Annotated[list[Annotated[str, Query(min_length=1, max_length=100)]], Query(max_length=100)]
 PARQUET = "application/vnd.apache.parquet"

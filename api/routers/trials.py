@@ -2,10 +2,9 @@
 
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
-
 from api.dependencies import Inst, Who
 from api.routers.rules import RuleId
+from api.routing import Router
 from api.schemas.common import Data
 from api.schemas.rules import RuleIn
 from api.schemas.trials import BacktestIn, BacktestOut, EpisodeOut, TrialOut, WarningOut
@@ -15,7 +14,7 @@ from rules.lint import Warned, lint
 from rules.trial import try_rule
 from warehouse.models.alerting import Rule
 
-router = APIRouter(prefix="/rules", tags=["rules"])
+router = Router(prefix="/rules", tags=["rules"])
 MOST_EPISODES = 500
 
 

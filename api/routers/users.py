@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Path, Query, Request
+from fastapi import BackgroundTasks, Path, Query, Request
 
 from api.dependencies import Inst, PageOf, SuperAdmin
 from api.origin import address_of
 from api.routers.auth import token_for
+from api.routing import Router
 from api.schemas.auth import Token
 from api.schemas.common import Done, Page
 from api.schemas.users import AcceptIn, InviteIn, PersonOut, RightsIn
@@ -15,8 +16,8 @@ from warehouse.access import people, second_factor
 from warehouse.access.rights import permissions_of, status_of
 from warehouse.models.people import User
 
-router = APIRouter(prefix="/users", tags=["users"])
-open_router = APIRouter(prefix="/users", tags=["users"])
+router = Router(prefix="/users", tags=["users"])
+open_router = Router(prefix="/users", tags=["users"])
 UserId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Reason = Annotated[str | None, Query(max_length=1000, description="For the audit trail.")]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Body, Moment, Schema
 
 
 class SessionOut(Schema):
@@ -28,7 +28,7 @@ class SecondFactorState(Schema):
     recovery_codes_left: int
 
 
-class PasswordAgain(Schema):
+class PasswordAgain(Body):
     """The present password, asked again before something important."""
 
     password: str = Field(min_length=1, max_length=1024)
@@ -42,7 +42,7 @@ class EnrolmentOut(Schema):
     """An otpauth:// address, to be shown as a QR code."""
 
 
-class Code(Schema):
+class Code(Body):
     """Six digits of the app; where a second factor is on already, a recovery code works as well."""
 
     code: str = Field(min_length=6, max_length=20, examples=["123456"])
@@ -58,7 +58,7 @@ class RecoveryCodes(Schema):
     recovery_codes: list[str]
 
 
-class KeyIn(Schema):
+class KeyIn(Body):
     """A key for a program."""
 
     name: str = Field(min_length=1, max_length=100, examples=["ERP export"])

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Body, Moment, Schema
 
 LONGEST_COMMENT = 1000
 
@@ -36,26 +36,26 @@ class AlertOut(Schema):
     telemetry_snapshot: dict[str, Any]
 
 
-class Resolve(Schema):
+class Resolve(Body):
     """Why the alert is over; may be left out."""
 
     comment: str | None = Field(default=None, max_length=LONGEST_COMMENT)
 
 
-class Acknowledge(Schema):
+class Acknowledge(Body):
     """What to tell the others; may be left out."""
 
     comment: str | None = Field(default=None, max_length=LONGEST_COMMENT)
 
 
-class Assign(Schema):
+class Assign(Body):
     """Who is responsible from now on; null: nobody."""
 
     assignee_id: int | None = Field(ge=1, le=2**31 - 1)
     comment: str | None = Field(default=None, max_length=LONGEST_COMMENT)
 
 
-class Comment(Schema):
+class Comment(Body):
     """A line of the alert's thread."""
 
     comment: str = Field(min_length=1, max_length=LONGEST_COMMENT)

@@ -4,14 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.common import Moment, MomentIn, Schema
+from api.schemas.common import Body, Moment, MomentIn, Schema
 
 JobType = Literal["anomaly", "failure_prediction", "energy_forecast", "ai_copilot"]
 Mode = Literal["standard", "ai_copilot"]
 Status = Literal["pending", "running", "complete", "failed"]
 
 
-class JobIn(Schema):
+class JobIn(Body):
     """What to analyse, over [date_range_start, date_range_end)."""
 
     model_config = ConfigDict(
@@ -82,7 +82,7 @@ class JobOut(JobBegun):
     completed_at: Moment | None
 
 
-class ScheduleIn(Schema):
+class ScheduleIn(Body):
     """What to analyse again and again: the last `days` days at each time of `cron`, which is on the factory's clock."""
 
     model_config = ConfigDict(
@@ -117,7 +117,7 @@ class ScheduleOut(Schema):
     created_at: Moment
 
 
-class ScheduleSwitch(Schema):
+class ScheduleSwitch(Body):
     """Pause or resume."""
 
     is_active: bool
@@ -169,7 +169,7 @@ class Expected(Schema):
     made_at: Moment
 
 
-class Question(Schema):
+class Question(Body):
     """A question in plain words."""
 
     model_config = ConfigDict(

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Body, Moment, Schema
 
 
 class FactoryChoice(Schema):
@@ -15,7 +15,7 @@ class FactoryChoice(Schema):
     slug: str
 
 
-class Login(Schema):
+class Login(Body):
     """What a person signs in with."""
 
     factory_id: int = Field(ge=1, le=2**31 - 1, examples=[1])
@@ -59,7 +59,7 @@ class CodeAsked(Schema):
     expires_in: int
 
 
-class CodeGiven(Schema):
+class CodeGiven(Body):
     """The second step of a sign-in."""
 
     ticket: str = Field(min_length=1, max_length=200)
@@ -67,21 +67,21 @@ class CodeGiven(Schema):
     """Six digits of the app, or a recovery code."""
 
 
-class PasswordChange(Schema):
+class PasswordChange(Body):
     """The present password and a new one."""
 
     old_password: str = Field(min_length=1, max_length=1024)
     new_password: str = Field(min_length=1, max_length=1024)
 
 
-class ResetAsked(Schema):
+class ResetAsked(Body):
     """Who wants a new password."""
 
     factory_id: int = Field(ge=1, le=2**31 - 1)
     email: str = Field(min_length=3, max_length=255)
 
 
-class ResetGiven(Schema):
+class ResetGiven(Body):
     """The secret of the mail's link, and the new password."""
 
     token: str = Field(min_length=1, max_length=200)

@@ -52,9 +52,13 @@ def is_storable(value: Any) -> bool:
 
 
 class Schema(BaseModel):
-    """Base of all bodies: unknown fields are refused, so that a misspelt one is noticed."""
+    """Base of all answers, and through `Body` of what is sent: unknown fields are refused, so that a misspelt one is noticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Body(Schema):
+    """Base of what somebody sends."""
 
     @model_validator(mode="before")
     @classmethod

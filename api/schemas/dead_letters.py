@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Body, Moment, Schema
 
 
 class LetterOut(Schema):
@@ -31,7 +31,7 @@ class LetterWithPayload(LetterOut):
     is_cut: bool
 
 
-class LetterChoice(Schema):
+class LetterChoice(Body):
     """Which letters are meant: those that have everything that is given, at least one thing."""
 
     ids: Annotated[list[int], Field(min_length=1, max_length=1000)] | None = None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Body, Moment, Schema
 
 Text255 = Annotated[str, Field(max_length=255)]
 
@@ -33,7 +33,7 @@ class DeviceInList(DeviceOut):
     active_alert_count: int
 
 
-class DeviceChange(Schema):
+class DeviceChange(Body):
     """What is to be changed of a machine; what is not given, or null, stays."""
 
     model_config = ConfigDict(

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.schemas.common import Schema
+from api.schemas.common import Body, Schema
 from warehouse.shifts import LONGEST_NAME, MOST_SHIFTS
 
 
@@ -25,7 +25,7 @@ class FactoryOut(Schema):
     """In order of the day."""
 
 
-class FactoryChange(Schema):
+class FactoryChange(Body):
     """What is to change of a factory."""
 
     shifts: list[ShiftIn] | None = Field(

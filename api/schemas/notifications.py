@@ -4,12 +4,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Body, Moment, Schema
 
 Severity = Literal["critical", "high", "medium", "low"]
 
 
-class Preference(Schema):
+class Preference(Body):
     """How a person wants to hear on one channel. `hours` is a time window in the factory's time zone; critical alerts come at any hour."""
 
     channel: Literal["email", "whatsapp"]
@@ -28,7 +28,7 @@ class Step(Schema):
     user_id: int = Field(ge=1, le=2**31 - 1)
 
 
-class ChainIn(Schema):
+class ChainIn(Body):
     """An escalation chain; without a rule it is for all rules that have none of their own."""
 
     name: str = Field(min_length=1, max_length=255)
@@ -46,7 +46,7 @@ class ChainOut(ChainIn):
     id: int
 
 
-class WebhookIn(Schema):
+class WebhookIn(Body):
     """Another system to be told by signed POST requests."""
 
     name: str = Field(min_length=1, max_length=255)
@@ -54,7 +54,7 @@ class WebhookIn(Schema):
     least_severity: Severity = "low"
 
 
-class WebhookPatch(Schema):
+class WebhookPatch(Body):
     """What is to change of a webhook; what is not given stays."""
 
     name: str | None = Field(default=None, min_length=1, max_length=255)

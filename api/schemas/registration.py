@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Body, Moment, Schema
 from api.schemas.devices import DeviceOut
 
 Text255 = Annotated[str, Field(max_length=255)]
 
 
-class DeviceIn(Schema):
+class DeviceIn(Body):
     """A machine to be registered."""
 
     device_key: Annotated[str, Field(min_length=1, max_length=100)]
@@ -70,7 +70,7 @@ class ParameterOut(Schema):
     updated_at: Moment
 
 
-class ParameterIn(Schema):
+class ParameterIn(Body):
     """What is to be changed. An empty name goes back to the key, an empty unit to none."""
 
     display_name: Text255 | None = None

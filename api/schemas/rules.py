@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Body, Moment, Schema
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Description = Annotated[str, Field(max_length=2000)]
@@ -27,7 +27,7 @@ class Channels(Schema):
     whatsapp: bool = False
 
 
-class RuleIn(Schema):
+class RuleIn(Body):
     """A new rule."""
 
     model_config = ConfigDict(
@@ -65,7 +65,7 @@ class RuleIn(Schema):
     is_active: bool = True
 
 
-class RuleChange(Schema):
+class RuleChange(Body):
     """What is to be changed; what is not given, or null, stays."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [{"cooldown_minutes": 30, "severity": "high"}]})

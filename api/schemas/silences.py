@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schemas.common import Moment, MomentIn, Schema
+from api.schemas.common import Body, Moment, MomentIn, Schema
 
 
 class SilenceOut(Schema):
@@ -22,7 +22,7 @@ class SilenceOut(Schema):
     created_at: Moment
 
 
-class SilenceIn(Schema):
+class SilenceIn(Body):
     """A silence to be made. Without a start it begins now; `schedule` is a time window in the factory's time zone."""
 
     device_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
@@ -34,7 +34,7 @@ class SilenceIn(Schema):
     schedule: dict[str, Any] | None = None
 
 
-class SilenceEnd(Schema):
+class SilenceEnd(Body):
     """The new end of a silence."""
 
     ends_at: MomentIn

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, model_validator
 
-from api.schemas.common import Moment, MomentIn, Schema
+from api.schemas.common import Body, Moment, MomentIn, Schema
 from api.schemas.rules import RuleChange
 
 LONGEST: Final = timedelta(days=92)
 
 
-class BacktestIn(Schema):
+class BacktestIn(Body):
     """The past to try a rule on: [since, until), at most 92 days."""
 
     model_config = ConfigDict(

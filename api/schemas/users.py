@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.common import Moment, Schema
+from api.schemas.common import Body, Moment, Schema
 
 Role = Literal["super_admin", "admin", "viewer"]
 
@@ -22,7 +22,7 @@ class Permissions(Schema):
         return {name: value for name, value in self.model_dump().items() if value is not None}
 
 
-class InviteIn(Schema):
+class InviteIn(Body):
     """Who is to be invited."""
 
     model_config = ConfigDict(
@@ -46,7 +46,7 @@ class InviteIn(Schema):
     permissions: Permissions = Field(default_factory=Permissions)
 
 
-class AcceptIn(Schema):
+class AcceptIn(Body):
     """The secret of the invitation's link, and the password that the person chose."""
 
     token: Annotated[str, Field(min_length=1, max_length=200)]
@@ -54,7 +54,7 @@ class AcceptIn(Schema):
     name: Annotated[str, Field(max_length=255)] | None = None
 
 
-class RightsIn(Schema):
+class RightsIn(Body):
     """What a person may do from now on."""
 
     model_config = ConfigDict(

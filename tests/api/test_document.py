@@ -25,7 +25,7 @@ from warehouse.models.people import User
 from warehouse.tenancy import system_session
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-LONGEST_S = 30
+LONGEST_S = 10
 EXAMPLES = 2
 """Of each operation and mode; always the same ones."""
 ELSEWHERE = {

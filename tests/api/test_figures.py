@@ -1,6 +1,8 @@
 """Energy, states, effectiveness, maintenance and health by REST, against figures worked out by hand."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,8 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.dependencies import SESSION_COOKIE
-from tests.fixtures.two_plants import NOW, TwoPlants
+from tests.fixtures.two_plants import NOW, TwoPlants, make_two_plants
+from warehouse.clock import ManualClock
 from warehouse.day_figures import record_availability, record_energy, record_oee
 from warehouse.health_history import record_scores
 from warehouse.queries.energy_use import Tariff
@@ -19,10 +22,17 @@ pytestmark = pytest.mark.slow
 RANGE = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-09T00:00:00Z"}
 
 
-@pytest.fixture
-def client(two_plants: TwoPlants) -> TestClient:
-    """North, with an hour of 1 kW on three machines, a tariff, a recorded failure and figures of two days."""
-    inst, north = two_plants.installation, two_plants.north
+@pytest.fixture(scope="module")
+def plants(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, password_hash: str) -> Iterator[TwoPlants]:
+    made = make_two_plants(tmp_path_factory.mktemp("figures") / "home", sqlite_template, password_hash, ManualClock(NOW))
+    yield made
+    made.installation.close()
+
+
+@pytest.fixture(scope="module")
+def client(plants: TwoPlants) -> TestClient:
+    """North, with an hour of 1 kW on three machines, a tariff, a recorded failure and figures of two days; all tests only look."""
+    inst, north = plants.installation, plants.north
     factory_id, hot = north.person.factory_id, north.devices[north.hot]
     set_tariff(inst.db, factory_id, Tariff("EUR", 0.5, (), 0.4))
     failure = EventRow("F1", hot, "failure", NOW - timedelta(minutes=40), NOW - timedelta(minutes=30), reason="bearing")
@@ -31,7 +41,7 @@ def client(two_plants: TwoPlants) -> TestClient:
         record(inst.db, inst.lake, NOW, 2)
     record_scores(inst.db, inst.lake, NOW, timedelta(minutes=5))
     made = TestClient(create_app(inst))
-    made.cookies.set(SESSION_COOKIE, two_plants.token(north))
+    made.cookies.set(SESSION_COOKIE, plants.token(north))
     return made
 
 
@@ -41,8 +51,8 @@ def data(client: TestClient, path: str, **query: object) -> Any:
     return answer.json()["data"]
 
 
-def test_figures_of_a_factory(client: TestClient, two_plants: TwoPlants) -> None:
-    hot = two_plants.north.devices[two_plants.north.hot]
+def test_figures_of_a_factory(client: TestClient, plants: TwoPlants) -> None:
+    hot = plants.north.devices[plants.north.hot]
     energy = data(client, "/energy")
     today = next(period for period in energy["periods"] if period["period"] == "today")
     assert energy["currency"] == "EUR"
@@ -62,8 +72,8 @@ def test_figures_of_a_factory(client: TestClient, two_plants: TwoPlants) -> None
     assert {"at", "score", "deductions"} == set(data(client, "/health/history", device_id=hot, **RANGE)[0])
 
 
-def test_states_and_recorded_failures_of_a_machine(client: TestClient, two_plants: TwoPlants) -> None:
-    hot = two_plants.north.devices[two_plants.north.hot]
+def test_states_and_recorded_failures_of_a_machine(client: TestClient, plants: TwoPlants) -> None:
+    hot = plants.north.devices[plants.north.hot]
     spans = data(client, f"/devices/{hot}/states", start="2026-01-05T07:00:00Z", end="2026-01-05T08:00:00Z")
     assert (spans[0]["begin"], spans[-1]["end"]) == ("2026-01-05T07:00:00Z", "2026-01-05T08:00:00Z")
     assert "fault" in {span["state"] for span in spans}

@@ -1,6 +1,6 @@
 """What machines said before: buckets of readings from the lake, with gaps left as gaps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -36,17 +36,21 @@ def history(
     end: datetime,
     *,
     interval: timedelta,
+    only: Collection[str] = (),
 ) -> pl.DataFrame:
     """Mean, least, greatest and number of readings a bucket: a HISTORY frame sorted by device, parameter and bucket.
 
     [start, end) in device time; buckets are aligned to the epoch in UTC; a bucket without readings has no row. Text readings
-    have no mean and are left out. Comes from the coarsest rollup that fits, and from readings where none stands.
+    have no mean and are left out. With `only` other figures may be null. Comes from the coarsest rollup that fits, and from
+    readings where none stands.
     Raises InvalidInputError for an empty range, LakeBusyError while the lake is away.
     """
     if start >= end or interval <= timedelta(0):
         message = f"the range must end after it starts: {start.isoformat()} to {end.isoformat()}"
         raise InvalidInputError(message, path="end")
-    found = summaries(lake, factory_id, start, end, interval, device_ids=device_ids, parameters=parameters)
+    found = summaries(
+        lake, factory_id, start, end, interval, device_ids=device_ids, parameters=parameters, only=only or ("mean", "min", "max", "count")
+    )
     return found.select("device_id", "parameter", "bucket", "mean", "min", "max", "count").cast(HISTORY)
 
 

@@ -1,9 +1,11 @@
 """What a machine says now: the newest value of each parameter, from the operational database, never from the lake."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 
 from warehouse.db import Database
 from warehouse.errors import NotFoundError
@@ -11,6 +13,20 @@ from warehouse.models.devices import Device, DeviceParameter, LatestValue
 from warehouse.power_units import WATTS
 from warehouse.tenancy import tenant_session
 from warehouse.terms import POWER
+
+_SAME: Final = and_(LatestValue.device_id == DeviceParameter.device_id, LatestValue.parameter_key == DeviceParameter.parameter_key)
+# Columns and not objects, and made once, for a question that pages and programs ask more often than any other.
+_LIVE: Final = (
+    select(
+        DeviceParameter.parameter_key, DeviceParameter.display_name, DeviceParameter.unit, DeviceParameter.is_kpi_selected,
+        LatestValue.ts, LatestValue.received_at, LatestValue.value, LatestValue.text,
+    )
+    .select_from(DeviceParameter)
+    .outerjoin(LatestValue, _SAME)
+    .where(DeviceParameter.device_id == bindparam("wanted"))
+)  # fmt: skip
+_BY_ID: Final = select(Device).where(Device.id == bindparam("wanted"))
+_BY_KEY: Final = select(Device).where(Device.device_key == bindparam("wanted"))
 
 
 @dataclass(frozen=True)
@@ -31,9 +47,9 @@ class LiveValue:
 
 def find_device(db: Database, factory_id: int, *, device_id: int | None = None, device_key: str | None = None) -> Device:
     """The machine with this id or key in this factory. Raises NotFoundError, also for machines of other factories."""
-    wanted = Device.id == device_id if device_id is not None else Device.device_key == device_key
+    statement, wanted = (_BY_KEY, device_key) if device_id is None else (_BY_ID, device_id)
     with tenant_session(db, factory_id) as session:
-        found = session.scalar(select(Device).where(wanted))
+        found = session.scalar(statement, {"wanted": wanted})
     if found is None:
         message = f"there is no machine {device_key if device_id is None else device_id} in this factory"
         raise NotFoundError(message, noun="device", key=device_key if device_id is None else device_id)
@@ -42,15 +58,16 @@ def find_device(db: Database, factory_id: int, *, device_id: int | None = None, 
 
 def live_values(db: Database, factory_id: int, device_id: int, now: datetime, stale_after_s: float = 60) -> list[LiveValue]:
     """Every parameter of one machine with its newest value, KPIs first, then by name. Raises NotFoundError."""
-    same = and_(LatestValue.device_id == DeviceParameter.device_id, LatestValue.parameter_key == DeviceParameter.parameter_key)
     with tenant_session(db, factory_id) as session:
-        rows = session.execute(
-            select(DeviceParameter, LatestValue).outerjoin(LatestValue, same).where(DeviceParameter.device_id == device_id)
-        ).all()
+        # Of an outer join: what SQLAlchemy thinks is always there may be None.
+        rows: Sequence[Any] = session.execute(_LIVE, {"wanted": device_id}).all()
     if not rows:
         find_device(db, factory_id, device_id=device_id)
     limit = now - timedelta(seconds=stale_after_s)
-    found = [_live_value(parameter, latest, limit) for parameter, latest in rows]
+    found = [
+        LiveValue(key, name or key, unit or "", is_kpi_selected, ts, received_at, value, text, is_stale=ts is None or ts < limit)
+        for key, name, unit, is_kpi_selected, ts, received_at, value, text in rows
+    ]
     return sorted(found, key=lambda v: (not v.is_kpi_selected, v.display_name.lower()))
 
 
@@ -64,17 +81,3 @@ def newest_power(db: Database, factory_id: int) -> dict[int, tuple[datetime, flo
             .where(LatestValue.parameter_key == POWER, LatestValue.value.is_not(None))
         ).all()
     return {device_id: (ts, (value or 0.0) * WATTS.get(unit or "", 1.0)) for device_id, ts, value, unit in found}
-
-
-def _live_value(parameter: DeviceParameter, latest: LatestValue | None, limit: datetime) -> LiveValue:
-    return LiveValue(
-        parameter_key=parameter.parameter_key,
-        display_name=parameter.display_name or parameter.parameter_key,
-        unit=parameter.unit or "",
-        is_kpi_selected=parameter.is_kpi_selected,
-        ts=latest.ts if latest else None,
-        received_at=latest.received_at if latest else None,
-        value=latest.value if latest else None,
-        text=latest.text if latest else None,
-        is_stale=latest is None or latest.ts < limit,
-    )
