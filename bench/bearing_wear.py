@@ -1,11 +1,13 @@
-"""Bearing wear of simulated machines: how many hours before the failure it is flagged, and false alarms a machine-week (10 seeds a kind).
+"""Bearing wear of every kind of machine that wears: hours before the failure at which it is flagged, false alarms a machine-week.
 
 As in the product a model is learned from the 21 days before and judges what follows; every second night, to save half of the time.
 Wear, duty, weather and all other faults are the simulator's own; the failure is the moment at which the wear is complete.
 """
 
 import dataclasses
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,14 +19,14 @@ from assets.models.anomaly.detector import learn, score
 from assets.models.anomaly.episodes import spans
 from assets.models.anomaly.grid import Floats, Grid, on_grid
 from bench.runner import Progress
-from ingest.simulator.faults import DAY_S, Fault, FaultPlan
-from ingest.simulator.plant import PARAMETERS, VPC, Kind, Machine, PlantFactory, Regime
+from ingest.simulator.faults import DAY_S, PROFILES, Fault, FaultPlan
+from ingest.simulator.plant import PARAMETERS, VPC, Kind, Machine, PlantFactory
 from ingest.simulator.simulation import Simulation
 from warehouse.readings import UTC_TIME
 
 SEEDS: Final = 10
-JUDGED_KIND: Final = Kind.PUMP
-KINDS: Final = (Kind.PUMP, Kind.COMPRESSOR)
+KINDS: Final = PROFILES[Fault.BEARING_WEAR].kinds
+PROCESSES: Final = 2
 READINGS_EVERY_S: Final = 10
 STEP_S: Final = 60
 LEARNED_S: Final = LEARNED_FROM.total_seconds()
@@ -59,33 +61,53 @@ class Judged:
 
 
 def run(progress: Progress) -> dict[str, Any]:
-    """Budgets are for pumps; compressors are told beside them."""
-    figures: dict[str, Any] = {}
-    for kind in KINDS:
-        lives = []
-        for seed in range(SEEDS):
-            lives.append(judge(life(kind, seed)))
-            progress(f"{kind} {seed}: {lives[-1].lead_h:.0f} h before, {lives[-1].false_alarms} false alarms")
-        name = kind.value.lower()
-        figures[f"{name}: seeds flagged 24 h before"] = sum(each.lead_h >= EARLY_H for each in lives)
-        figures[f"{name}: median hours before"] = float(np.median([each.lead_h for each in lives]))
-        figures[f"{name}: false alarms a machine-week"] = sum(each.false_alarms for each in lives) / sum(
-            each.healthy_weeks for each in lives
-        )
-    judged = JUDGED_KIND.value.lower()
+    """Ten lives of each kind, two at a time; what they find does not depend on how busy the computer is."""
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting = {kind: [pool.submit(lived, kind, seed) for seed in range(SEEDS)] for kind in KINDS}
+        figures: dict[str, Any] = {}
+        for kind, lives in waiting.items():
+            found = [each.result() for each in lives]
+            leads = ", ".join(f"{each.lead_h:.0f}" for each in found)
+            progress(f"{kind.value}: {leads} h before, {sum(each.false_alarms for each in found)} false alarms")
+            figures |= figures_of(kind, found)
     return {
         "figures": figures,
         "budgets": [
-            {"figure": f"{judged}: seeds flagged 24 h before", "limit": ">= 9"},
-            {"figure": f"{judged}: false alarms a machine-week", "limit": "< 1"},
+            budget
+            for kind in KINDS
+            for budget in (
+                {"figure": f"{kind.value.lower()}: seeds flagged 24 h before", "limit": f">= {0.9 * SEEDS:g}"},
+                {"figure": f"{kind.value.lower()}: false alarms a machine-week", "limit": "< 1"},
+            )
         ],
-        "notes": f"{SEEDS} seeds a kind; models of every second night from {LEARNED_S / DAY_S:.0f} days before it",
+        "notes": f"{SEEDS} seeds a kind; models of every second night from {LEARNED_S / DAY_S:.0f} days before it, judged from "
+        f"{HEALTHY_BEFORE_S / DAY_S:.0f} days before the wear begins to the failure; a reading every {READINGS_EVERY_S} s",
     }
 
 
+def figures_of(kind: Kind, lives: list[Judged]) -> dict[str, float]:
+    """What is told of a kind; pure."""
+    leads, weeks = sorted(each.lead_h for each in lives), sum(each.healthy_weeks for each in lives)
+    told = {
+        "seeds flagged 24 h before": float(sum(lead >= EARLY_H for lead in leads)),
+        "least hours before": leads[0],
+        "median hours before": float(np.median(leads)),
+        "most hours before": leads[-1],
+        "false alarms a machine-week": sum(each.false_alarms for each in lives) / weeks,
+        "machine-weeks without fault": weeks,
+    }
+    return {f"{kind.value.lower()}: {name}": round(value, 2) for name, value in told.items()}
+
+
+def lived(kind: Kind, seed: int) -> Judged:
+    """One machine's life, judged: the work of a process."""
+    return judge(life(kind, seed))
+
+
 def life(kind: Kind, seed: int) -> Life:
-    """A machine among seven mills; the seed decides everything random about it."""
-    machine = Machine("M-01", kind, f"{kind} {seed}", "", "", "Hall", 15_000.0, Regime.CONTINUOUS)
+    """A machine of the demo plant's like among its mills; the seed decides everything random about it."""
+    like = next(each for each in VPC.machines if each.kind is kind)
+    machine = dataclasses.replace(like, device_key="M-01", name=f"{kind} {seed}")
     # Something must produce, or there would be no shifts that the machine serves.
     producing = tuple(each for each in VPC.machines if each.kind is Kind.CNC_MILL)
     plant = dataclasses.replace(VPC, slug=f"seed-{seed}", machines=(machine, *producing))
