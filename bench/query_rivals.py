@@ -11,7 +11,7 @@ import polars as pl
 import psycopg
 
 from tests.fixtures.postgres import create_database, running_server
-from warehouse.extensions import extension_file
+from warehouse.extensions import EXTENSIONS_AS_INSTALLED, extension_file
 
 Ask = Callable[[], object]
 Say = Callable[[str], None]
@@ -94,7 +94,7 @@ def postgresql_bytes(readings: pl.DataFrame) -> int:
 
 
 def _load(url: str, lake_files: str) -> None:
-    with closing(duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})) as connection:
+    with closing(duckdb.connect(config=EXTENSIONS_AS_INSTALLED)) as connection:
         connection.execute(f"LOAD '{extension_file('postgres_scanner')}'")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"ATTACH '{url}' AS rival (TYPE postgres)")

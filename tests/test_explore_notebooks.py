@@ -8,6 +8,7 @@ import nbformat
 import polars as pl
 import pytest
 
+from tests.fixtures.warehouse import migrate
 from tests.helpers import REPOSITORY
 from tests.warehouse.frames import START, series
 from warehouse import rollups
@@ -32,7 +33,7 @@ def test_there_are_three_without_outputs() -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_an_example_runs(path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     db = Database(settings.operational_url)
-    db.migrate()
+    migrate(db)
     with system_session(db, "test", write=True) as session:
         session.add(Factory(id=1, name="VPC", slug="vpc", timezone="Asia/Ho_Chi_Minh"))
         session.flush()

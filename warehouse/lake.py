@@ -19,7 +19,7 @@ from polars import selectors
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from warehouse.errors import LakeBusyError, TenancyError
-from warehouse.extensions import extension_file, s3_secret
+from warehouse.extensions import EXTENSIONS_AS_INSTALLED, extension_file, s3_secret
 from warehouse.lake_upgrade import upgrade_tables
 from warehouse.marks import add_marks, marks_of
 from warehouse.progress import position_of, require_positions
@@ -52,7 +52,7 @@ class Lake:
         self._files = settings.lake_files
         self._embedded = not settings.lake_catalog_url
         self._secret = s3_secret(settings) if self._files.startswith("s3://") else ""
-        self._options: dict[str, str | int] = {"threads": threads, "memory_limit": memory_limit}
+        self._options: dict[str, str | bool | int | float | list[str]] = {"threads": threads, "memory_limit": memory_limit}
         self._lock_path = settings.home / "lake.lock"
         self._made = settings.home / "lake.made"
         # Reentrant within a thread: attaching inside a write must not wait for itself.
@@ -207,7 +207,7 @@ class Lake:
         return connection
 
     def _loaded(self) -> duckdb.DuckDBPyConnection:
-        root = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", **self._options})
+        root = duckdb.connect(config=EXTENSIONS_AS_INSTALLED | self._options)
         needed = ["ducklake", "sqlite_scanner" if self._embedded else "postgres_scanner"]
         if self._files.startswith("s3://"):
             needed.append("httpfs")

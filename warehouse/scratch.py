@@ -5,17 +5,13 @@ from contextlib import contextmanager
 
 import duckdb
 
+from warehouse.extensions import EXTENSIONS_AS_INSTALLED
+
 
 @contextmanager
 def scratch(timezone: str = "UTC", *, threads: int = 2, memory_limit: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that takes times without an offset as those of `timezone` (IANA); closed at the end."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "threads": threads,
-        "memory_limit": memory_limit,
-    }
-    connection = duckdb.connect(config=config)
+    connection = duckdb.connect(config=EXTENSIONS_AS_INSTALLED | {"threads": threads, "memory_limit": memory_limit})
     try:
         connection.execute(f"SET TimeZone = {literal(timezone)}")
         yield connection

@@ -136,8 +136,12 @@ _OPTIONS: Final = {"parquet_version": "2", "parquet_compression": "zstd"}
 
 
 def present_tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """The names of the lake's tables."""
-    return {row[0] for row in connection.execute(f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{LAKE}'").fetchall()}
+    """The names of the lake's tables as last committed.
+
+    Asked of the catalog: `duckdb_tables()` also counts the rows of each, which took half of the time that opening a lake takes.
+    """
+    found = connection.execute(f"SELECT table_name FROM __ducklake_metadata_{LAKE}.ducklake_table WHERE end_snapshot IS NULL").fetchall()
+    return {name for (name,) in found}
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, names: list[str]) -> None:

@@ -1,6 +1,7 @@
 """An installation whose database and catalog are in a PostgreSQL server that only one test uses, and may stop."""
 
 from tests.fixtures.postgres import Server, create_database, sqlalchemy_url
+from tests.fixtures.warehouse import migrate
 from tests.helpers import free_port
 from tests.ingest.conftest import Plant, add_devices
 from warehouse.db import Database
@@ -18,5 +19,5 @@ def grown_plant(settings: Settings, server: Server, *devices: str) -> Plant:
     }
     grown = settings.model_copy(update=update)
     db = Database(grown.operational_url)
-    db.migrate()
+    migrate(db)
     return Plant(grown, db, add_devices(db, *devices))

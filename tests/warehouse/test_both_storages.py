@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.fixtures.warehouse import migrate
 from tests.warehouse.frames import START, at, readings, series
 from tests.warehouse.queries.conftest import filled
 from warehouse import maintenance
@@ -35,7 +36,7 @@ HOUR = timedelta(hours=1)
 def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
     """A plant (tests/warehouse/queries/conftest.py) on one storage or the other; nothing in its lake."""
     found = Installation.open(request.getfixturevalue(f"{request.param}_settings"), ManualClock(NOW))
-    found.db.migrate()
+    migrate(found.db)
     filled(found.db)
     yield found
     found.close()

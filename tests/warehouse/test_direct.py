@@ -7,11 +7,13 @@ import duckdb
 import pytest
 
 from scripts.document_tables import TABLES_PAGE
+from tests.fixtures.warehouse import migrate
 from tests.warehouse.frames import series
 from warehouse.catalogue import TABLES, as_markdown, lake_columns
 from warehouse.db import Database
 from warehouse.direct import connect
 from warehouse.errors import NotFoundError, TenancyError
+from warehouse.extensions import extension_file
 from warehouse.lake import Lake
 from warehouse.models.devices import Device
 from warehouse.models.people import Factory
@@ -24,7 +26,7 @@ from warehouse.tenancy import system_session
 @pytest.fixture
 def north(settings: Settings) -> Iterator[FactoryTables]:
     db = Database(settings.operational_url)
-    db.migrate()
+    migrate(db)
     with system_session(db, "test", write=True) as session:
         session.add_all([Factory(id=1, name="North", slug="north"), Factory(id=2, name="South", slug="south")])
         session.flush()
@@ -113,7 +115,8 @@ def test_no_question_leaves_the_factory(north: FactoryTables, settings: Settings
 
 
 def test_beside_that_nothing_can_be_written_or_read(north: FactoryTables) -> None:
-    for statement in ("DELETE FROM lake.telemetry", "COPY (SELECT 1) TO '/tmp/written.csv'", "FROM read_text('/etc/passwd')"):
+    code = f"LOAD '{extension_file('httpfs')}'"
+    for statement in ("DELETE FROM lake.telemetry", "COPY (SELECT 1) TO '/tmp/written.csv'", "FROM read_text('/etc/passwd')", code):
         with pytest.raises(duckdb.Error):
             north._connection.execute(statement)
 

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from tests.warehouse.frames import readings, series
-from warehouse.extensions import extension_file
+from warehouse.extensions import EXTENSIONS_AS_INSTALLED, extension_file
 from warehouse.lake import Lake
 from warehouse.settings import Settings
 
@@ -18,7 +18,7 @@ def test_extension_wheels_match_the_pinned_duckdb() -> None:
 
 
 def test_an_extension_is_never_fetched_by_itself() -> None:
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    connection = duckdb.connect(config=EXTENSIONS_AS_INSTALLED)
     with pytest.raises(duckdb.Error, match="spatial"):
         connection.execute("LOAD spatial")
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import duckdb
 
 from warehouse.errors import PermanentError
-from warehouse.extensions import extension_file
+from warehouse.extensions import EXTENSIONS_AS_INSTALLED, extension_file
 from warehouse.lake import Lake
 from warehouse.outgrow.files import Say
 from warehouse.settings import Settings
@@ -44,7 +44,7 @@ def flush(lake: Lake) -> None:
 
 def copy_catalog(copy: Path, new: Settings, say: Say) -> None:
     """Brings a copy of the SQLite catalog to PostgreSQL, unless it is there. Raises PermanentError when another lake is there."""
-    with closing(duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})) as connection:
+    with closing(duckdb.connect(config=EXTENSIONS_AS_INSTALLED)) as connection:
         for name in ("sqlite_scanner", "postgres_scanner", "ducklake"):
             connection.execute(f"LOAD '{extension_file(name)}'")
         connection.execute("SET TimeZone = 'UTC'")

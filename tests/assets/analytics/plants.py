@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from tests.fixtures.warehouse import migrate
 from warehouse.clock import ManualClock
 from warehouse.db import Database
 from warehouse.installation import Installation
@@ -26,7 +27,7 @@ def factory(home: Path, machines: int, timezone: str = "Europe/Berlin") -> Itera
     """Factory 1 (`north`) with machines 1 to `machines`, factory 2 (`south`) with machine 99; the clock stands at NOW."""
     settings = Settings(factoryops_home=home, jwt_secret_key="for-tests-only-" + "x" * 32)
     installation = Installation(settings, Database(settings.operational_url), Lake(settings), ManualClock(NOW))
-    installation.db.migrate()
+    migrate(installation.db)
     with system_session(installation.db, "test", write=True) as session:
         session.add_all([Factory(id=1, name="North", slug="north", timezone=timezone), Factory(id=2, name="South", slug="south")])
         session.flush()

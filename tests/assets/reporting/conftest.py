@@ -18,6 +18,7 @@ from PIL import Image
 from assets.reporting.blocks import Document, document
 from assets.reporting.words import language
 from tests.fixtures.people import PASSWORD
+from tests.fixtures.warehouse import migrate
 from warehouse import reports
 from warehouse.access.passwords import hash_password
 from warehouse.clock import ManualClock
@@ -101,7 +102,7 @@ def _opened(home: Path) -> Plant:
 
 
 def _fill(installation: Installation, names: tuple[str, ...], *, with_data: bool, end_now: bool) -> None:
-    installation.db.migrate()
+    migrate(installation.db)
     with system_session(installation.db, "set up a test") as session:
         session.add(Factory(id=1, name='Nhà máy "Đông Á" 工厂', slug="donga", timezone="Asia/Ho_Chi_Minh"))
         session.flush()
