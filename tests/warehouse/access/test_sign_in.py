@@ -3,7 +3,7 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from tests.fixtures.people import PASSWORD, Person
+from tests.fixtures.people import PASSWORD, PRODUCT_HASHER, Person
 from warehouse.access.lockout import FREE_TRIES, LONGEST_PAUSE, pause_after
 from warehouse.access.passwords import hash_password, verify_password
 from warehouse.access.sessions import OpenedSession, check_session, check_session_id, revoke_session, session_id_of
@@ -168,6 +168,10 @@ def test_permissions_of_an_admin_are_those_granted_and_a_super_admin_has_all(doo
 
 def test_anybody_may_list_factories_by_name(door: Door) -> None:
     assert [f.slug for f in factories(door.db)] == ["north", "south"]
+
+
+def test_passwords_cost_what_rfc_9106_says() -> None:
+    assert (PRODUCT_HASHER.time_cost, PRODUCT_HASHER.memory_cost, PRODUCT_HASHER.parallelism) == (3, 65536, 4)
 
 
 def test_passwords_are_argon2id_with_their_own_salt() -> None:
