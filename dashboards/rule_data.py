@@ -11,7 +11,7 @@ from sqlalchemy import select
 from dashboards.cache import ask, ask_lake
 from dashboards.resources import installation
 from rules.keeping import FIELDS, KeptRule
-from rules.lint import lint
+from rules.lint import Seen, lint, seen_in_history
 from rules.messages import Label, label_of
 from rules.parse_schedules import ShiftTimes
 from warehouse.access.audit_trail import Wanted, page_of
@@ -70,10 +70,14 @@ def warned(factory_id: int, fields: Mapping[str, Any], device_ids: Sequence[int]
     """Warnings about a rule as it stands in the form. Raises RetryableError when the lake is away."""
     inst = installation()
     row = Rule(id=rule_id, factory_id=factory_id, **fields)
-    key = ("lint", rule_id, repr((fields["conditions"], fields["scope"], tuple(device_ids))))
     watched = device_ids if fields["scope"] == "device" else ()
-    found = ask_lake(key, factory_id, 60, lambda: lint(inst.db, inst.lake, factory_id, row, watched, inst.clock.now())).value
-    return [one.message for one in found]
+
+    def seen_of(name: str, machines: tuple[int, ...]) -> Seen | None:
+        # By parameter: another limit is no reason to ask the history again.
+        load = lambda: seen_in_history(inst.lake, factory_id, [name], machines, inst.clock.now()).get(name)  # noqa: E731  # one line
+        return ask_lake(("seen in history", name, machines), factory_id, 60, load).value
+
+    return [one.message for one in lint(inst.db, inst.lake, factory_id, row, watched, inst.clock.now(), seen_of=seen_of)]
 
 
 def columns_of(kept: KeptRule) -> dict[str, Any]:

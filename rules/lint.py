@@ -3,7 +3,7 @@
 Whether a condition can hold is asked of the machines' last 30 days (least and greatest value of each parameter, from the hourly rollups).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -62,6 +62,10 @@ class Seen:
     """Readings of one machine in its busiest hour."""
 
 
+SeenOf = Callable[[str, tuple[int, ...]], Seen | None]
+"""Of a parameter and machines; None: nothing was seen."""
+
+
 @dataclass(frozen=True)
 class Known:
     """What is known of a factory's machines."""
@@ -73,9 +77,12 @@ class Known:
     """Name and condition of other active rules that watch one of the same machines."""
 
 
-def lint(db: Database, lake: Lake, factory_id: int, rule: Rule, device_ids: Iterable[int], now: datetime) -> list[Warned]:
+def lint(
+    db: Database, lake: Lake, factory_id: int, rule: Rule, device_ids: Iterable[int], now: datetime, *, seen_of: SeenOf | None = None
+) -> list[Warned]:
     """Warnings about a rule (saved or not) that watches these machines, all of the factory when there are none.
 
+    `seen_of`: whoever asks at each change of a limit remembers what the history says; without it the history is asked once.
     Raises InvalidInputError for conditions that cannot be read, LakeBusyError when the lake is away.
     """
     condition = parse_definition(rule.conditions).condition
@@ -83,7 +90,12 @@ def lint(db: Database, lake: Lake, factory_id: int, rule: Rule, device_ids: Iter
         watched = sorted(device_ids) or sorted(session.scalars(select(Device.id)))
         units = _units(session, watched)
         others = _others(session, rule.id, watched)
-    return warnings(condition, Known(units, _seen(lake, factory_id, parameters(condition), watched, now), others))
+    names = sorted(parameters(condition))
+    if seen_of is None:
+        seen = seen_in_history(lake, factory_id, names, watched, now)
+    else:
+        seen = {name: found for name in names if (found := seen_of(name, tuple(watched))) is not None}
+    return warnings(condition, Known(units, seen, others))
 
 
 def saved_warnings(db: Database, lake: Lake, factory_id: int, kept: KeptRule, now: datetime) -> list[str]:
@@ -266,7 +278,8 @@ def _others(session: Session, rule_id: int | None, device_ids: Sequence[int]) ->
     return found
 
 
-def _seen(lake: Lake, factory_id: int, names: Iterable[str], device_ids: Sequence[int], now: datetime) -> dict[str, Seen]:
+def seen_in_history(lake: Lake, factory_id: int, names: Iterable[str], device_ids: Sequence[int], now: datetime) -> dict[str, Seen]:
+    """By parameter the values of these machines in the 30 days before `now`; none for what they did not send. Raises LakeBusyError."""
     frame = lake.reader(factory_id).query(
         """
         SELECT parameter, min("min") AS least, max("max") AS greatest, max("count") AS most_an_hour FROM rollup_1h

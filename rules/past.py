@@ -14,8 +14,8 @@ ROWS_AT_ONCE: Final = 2_000_000
 """About so many readings are held for machines whose turn is still to come: 34 MB."""
 MOST_AT_ONCE: Final = 256
 """Machines in one question: each question costs 20 ms before it reads anything."""
-
-
+GROWS_BY: Final = 4
+"""So many times as many machines as in the question before, at most: the next ones may have more to tell."""
 PARAMETERS: Final = 8
 """That a machine may send in one message: so many readings are looked at for each moment at which something came."""
 
@@ -35,8 +35,10 @@ class HistoryOf:
         self._has_text = any(isinstance(leaf, TextComparison) for part in both for leaf in leaves(part))
         self._silence_us = silence_us(rule)
         self._read: dict[int, pl.DataFrame] = {}
-        self._most_rows = ROWS_AT_ONCE
-        """Of one machine so far; of the first nothing is known."""
+        self._most_rows = 0
+        """Of one machine so far."""
+        self._count = 1
+        """Machines in the next question; of the first one nothing is known."""
 
     def __call__(self, device_id: int) -> pl.DataFrame:
         """`rules.backtest.ReadingsOf`; what was given is not kept."""
@@ -46,15 +48,15 @@ class HistoryOf:
 
     def _fetch(self, device_id: int) -> None:
         waiting = [one for one in self._waiting if one != device_id]
-        rows = self._most_rows * (PARAMETERS if self._is_whole and not self._silence_us else 1)
-        count = min(MOST_AT_ONCE, max(1, ROWS_AT_ONCE // max(1, rows)))
-        asked, self._waiting = [device_id, *waiting[: count - 1]], waiting[count - 1 :]
+        asked, self._waiting = [device_id, *waiting[: self._count - 1]], waiting[self._count - 1 :]
         found = self._rows(asked)
         parts = found.partition_by("device_id", as_dict=True, include_key=False) if len(asked) > 1 else {(device_id,): found}
         for one in asked:
             self._read[one] = parts.get((one,), found.clear()).select(pl.exclude("device_id"))
-        heights = [frame.height for frame in self._read.values()]
-        self._most_rows = max(heights) if self._most_rows == ROWS_AT_ONCE else max(self._most_rows, *heights)
+        self._most_rows = max(self._most_rows, *(self._read[one].height for one in asked))
+        # Where every message counts, one moment stands for readings of several parameters.
+        rows = self._most_rows * (PARAMETERS if self._is_whole and not self._silence_us else 1)
+        self._count = max(1, min(MOST_AT_ONCE, self._count * GROWS_BY, ROWS_AT_ONCE // max(1, rows)))
 
     def _rows(self, device_ids: list[int]) -> pl.DataFrame:
         """device_id, at, parameter, value, and text where there is one among the numbers."""
@@ -99,12 +101,9 @@ class HistoryOf:
         return found.with_columns(name.alias("parameter")).select(pl.exclude("place"))
 
     def _ask(self, sql: str, device_ids: list[int], **more: Any) -> pl.DataFrame:
+        # The limits beside the list: only they leave out files and parts of files.
         machines = "ts >= $since AND ts < $until AND device_id BETWEEN $first AND $last AND list_contains($machines, device_id)"
-        given = self._period | {"first": min(device_ids), "last": max(device_ids)} | more
-        if len(device_ids) == 1:
-            machines = "ts >= $since AND ts < $until AND device_id = $first AND $first = $last"
-        else:
-            given["machines"] = device_ids
+        given = self._period | {"first": min(device_ids), "last": max(device_ids), "machines": device_ids} | more
         return self._reader.query(sql.format(machines=machines), given)
 
 

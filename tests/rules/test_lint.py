@@ -96,3 +96,18 @@ def test_thresholds_are_compared_with_the_rules_own_machines(sqlite_database: Da
         warned.kind for warned in lint(sqlite_database, lake, factory, rule, [device, device + 1], START + timedelta(days=1))
     }
     assert "never_true" not in {warned.kind for warned in lint(sqlite_database, lake, factory, rule, [device], START + timedelta(days=40))}
+
+
+def test_who_remembers_the_history_is_asked_instead_of_the_lake(sqlite_database: Database, lake: Lake) -> None:
+    factory = add_factory(sqlite_database)
+    device = add_device(sqlite_database, factory)
+    asked = []
+
+    def seen_of(name: str, device_ids: tuple[int, ...]) -> Seen | None:
+        asked.append((name, device_ids))
+        return Seen(60, 70)
+
+    rule = Rule(factory_id=factory, name="Hot", scope="global", conditions=HOT)
+    found = lint(sqlite_database, lake, factory, rule, [], START, seen_of=seen_of)
+    assert [warned.kind for warned in found] == ["never_true"]
+    assert asked == [("spindle_temp", (device,))]

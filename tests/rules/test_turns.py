@@ -1,6 +1,5 @@
 """Where a backtest looks: at the turns of what holds for a moment, joined as the truth table says."""
 
-from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -12,7 +11,6 @@ from rules.vectors import AT
 from tests.rules.timelines import HOT
 
 LOUD = {"parameter": "load", "operator": "gt", "threshold": 5}
-Turns = Callable[..., list[int]]
 
 
 def history(temp: str, load: str = "") -> pl.DataFrame:
