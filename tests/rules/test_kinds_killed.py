@@ -17,7 +17,7 @@ from rules.evaluation import Evaluator
 from tests.helpers import REPOSITORY
 from tests.rules.installation import START, add_device, add_factory, add_user, alerts, land, notifications, raises, readings
 from tests.rules.killed_evaluator import PLACES
-from tests.rules.kinds import KINDS
+from tests.rules.kinds import KINDS, Kind
 from tests.rules.test_kinds_live import key_of, make_rule, told
 from tests.rules.timelines import usual
 from warehouse.clock import ManualClock
@@ -28,11 +28,14 @@ class Killed(BaseException):
     """kill -9: nothing after it runs."""
 
 
-@pytest.mark.parametrize("seed", range(2))
+REMEMBERING = [kind for kind in KINDS if kind.name in {"held without a message", "repeated", "rate", "missing device"}]
+"""What PostgreSQL is asked to keep from one process to the next, one of each sort."""
+
+
 def test_killed_between_and_inside_transactions_each_kind_tells_what_it_tells_anyway(
-    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chance, clock, factory = Random(seed), ManualClock(START), add_factory(sqlite_database)
+    chance, clock, factory = Random(0), ManualClock(START), add_factory(sqlite_database)
     keys = [key_of(number, device) for number, kind in enumerate(KINDS) for device in sorted(kind.devices)]
     ids = {key: add_device(sqlite_database, factory, key) for key in keys}
     rules = [make_rule(sqlite_database, number, kind, ids) for number, kind in enumerate(KINDS)]
@@ -97,19 +100,25 @@ def killed_evaluators(db: Database) -> Iterator[Callable[[timedelta, str], bool]
 
 
 @pytest.mark.slow
-def test_real_kills_between_and_inside_transactions_lose_and_double_nothing_of_any_kind(sqlite_database: Database) -> None:
-    chance, kills, factory = Random(5), Counter[str](), add_factory(sqlite_database)
-    add_user(sqlite_database, factory, "anna@plant.example")
-    keys = [key_of(number, device) for number, kind in enumerate(KINDS) for device in sorted(kind.devices)]
-    ids = {key: add_device(sqlite_database, factory, key) for key in keys}
-    rules = [make_rule(sqlite_database, number, kind, ids) for number, kind in enumerate(KINDS)]
+@pytest.mark.parametrize(
+    ("kept_in", "kinds"), [("sqlite_database", KINDS), ("postgresql_database", REMEMBERING)], ids=["sqlite", "postgresql"]
+)
+def test_real_kills_between_and_inside_transactions_lose_and_double_nothing_of_any_kind(
+    request: pytest.FixtureRequest, kept_in: str, kinds: list[Kind]
+) -> None:
+    db: Database = request.getfixturevalue(kept_in)
+    chance, kills, factory = Random(5), Counter[str](), add_factory(db)
+    add_user(db, factory, "anna@plant.example")
+    keys = [key_of(number, device) for number, kind in enumerate(kinds) for device in sorted(kind.devices)]
+    ids = {key: add_device(db, factory, key) for key in keys}
+    rules = [make_rule(db, number, kind, ids) for number, kind in enumerate(kinds)]
     batches: dict[tuple[float, int], list[pl.DataFrame]] = {}
-    for number, kind in enumerate(KINDS):
+    for number, kind in enumerate(kinds):
         for at, device, values in kind.messages():
             batches.setdefault((at, number % 2), []).append(readings(factory, ids[key_of(number, device)], [(at, values)]))
-    with killed_evaluators(sqlite_database) as step:
+    with killed_evaluators(db) as step:
         for (at, _), frames in sorted(batches.items()):
-            land(sqlite_database, pl.concat(frames), landed_at=START + timedelta(seconds=at))
+            land(db, pl.concat(frames), landed_at=START + timedelta(seconds=at))
             lives = False
             while not lives:
                 place = chance.choice(("-", "-", *PLACES, str(chance.randrange(60_000))))
@@ -117,12 +126,10 @@ def test_real_kills_between_and_inside_transactions_lose_and_double_nothing_of_a
                 kills[place if place in PLACES else "anywhere"] += not lives
         assert step(timedelta(seconds=at), "-")
         assert step(timedelta(seconds=at, minutes=30), "-")
-    assert {kind.name: told(sqlite_database, rule, START) for kind, rule in zip(KINDS, rules, strict=True)} == {
-        k.name: k.expected for k in KINDS
-    }
-    moments = [(one.rule_id, one.device_id, one.raised_at) for one in raises(sqlite_database)]
-    assert len(moments) == len(set(moments)) == sum(1 + alert.repeat_count for alert in alerts(sqlite_database))
-    told_of = [one.alert_id for one in notifications(sqlite_database) if one.kind == "alert"]
-    assert len(told_of) == len(set(told_of)) >= len(KINDS)
-    assert set(told_of) == {alert.id for alert in alerts(sqlite_database)}
+    assert {kind.name: told(db, rule, START) for kind, rule in zip(kinds, rules, strict=True)} == {k.name: k.expected for k in kinds}
+    moments = [(one.rule_id, one.device_id, one.raised_at) for one in raises(db)]
+    assert len(moments) == len(set(moments)) == sum(1 + alert.repeat_count for alert in alerts(db))
+    told_of = [one.alert_id for one in notifications(db) if one.kind == "alert"]
+    assert len(told_of) == len(set(told_of)) >= len(kinds)
+    assert set(told_of) == {alert.id for alert in alerts(db)}
     assert (+kills).keys() >= {*PLACES, "anywhere"}, "died at each place"
