@@ -49,7 +49,7 @@ class Viewer:
         address = f"{self.url.replace('http', 'ws', 1)}/_stcore/stream"
         headers = {"Cookie": self.cookie, "Origin": self.url}
         protocols = ["streamlit"]
-        self._socket = await connect(address, additional_headers=headers, subprotocols=protocols, max_size=None, proxy=None)  # type: ignore[arg-type]
+        self._socket = await connect(address, additional_headers=headers, subprotocols=protocols, max_size=None, proxy=None)  # type: ignore[arg-type]  # plain strings are what it takes
         return self
 
     async def __aexit__(self, *_: object) -> None:

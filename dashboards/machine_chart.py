@@ -149,12 +149,14 @@ def panel(past: Past, v: LiveValue, raised: list[AlertRow], live: Live, local: L
         for limit in live.limits.get(v.parameter_key, [])
         if known and _is_near(limit.threshold * factor, known)
     ]
+    low, high = (charts.points(rows, side, local, factor) if is_coarse else [] for side in ("min", "max"))
     return Panel(
         f"{kpis.name_of(v)}{', ' + unit if unit else ''}",
         points,
         tuple(markers),
         tuple(limits),
-        *(charts.points(rows, side, local, factor) if is_coarse else [] for side in ("min", "max")),
+        low,
+        high,
         expected=expected(marks, unit, local) if v.parameter_key == POWER else None,
     )
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from dashboards import cache, charts, fmt, loads, ui
-from dashboards.axes import Option
+from dashboards.axes import Option, Pairs
 from dashboards.fmt import Local
 from dashboards.overview_cards import Data, alerts_card, areas, health_card, machines_card, newest_alerts, plant_series, power_card
 from warehouse.queries.energy import METER_KIND
@@ -67,5 +67,5 @@ def power(data: Data, counted: set[int], local: Local) -> tuple[str, Option | No
     peak = max(today, key=lambda point: point[1], default=None)
     note = f'<span class="hide-s">peak {fmt.num(peak[1])} kW at {peak[0]:%H:%M}</span>' if peak else ""
     end = (local.midnight + timedelta(hours=36)).replace(hour=0)
-    lines = [[[local.wall(at), round(kw, 2)] for at, kw in line] for line in (today, yesterday)]
+    lines: list[Pairs] = [[[local.wall(at), round(kw, 2)] for at, kw in line] for line in (today, yesterday)]
     return ui.section(title, note), charts.plant_power(lines[0], lines[1], local.wall(local.midnight), local.wall(end))

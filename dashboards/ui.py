@@ -207,7 +207,7 @@ def in_url(name: str, options: Sequence[str], *, many: bool = False, default: st
 
     def write() -> None:
         chosen = st.session_state[name] or []
-        told = chosen if many else [chosen] if chosen else []
+        told: list[Any] = chosen if many else [chosen] if chosen else []
         st.query_params[name] = told
         st.session_state[f"url-{name}"] = (view, told)
 

@@ -296,6 +296,9 @@ def bench(
     split: Annotated[
         str | None, typer.Option(help="Date such as 2018-08-06: learn before it, judge from it on.", show_default=False)
     ] = None,
+    minutes: Annotated[
+        str | None, typer.Option(help="How long to look, for `dashboards`: 60 watches the memory for an hour.", show_default=False)
+    ] = None,
 ) -> None:
     """Measure one thing; exit code 1 when a budget is missed. `bench list` names the benchmarks."""
     from bench import runner
@@ -307,7 +310,7 @@ def bench(
         return
     # To standard error, and warnings only: standard output is the result's, and logging costs what is measured.
     configure_logs(Settings.load(log_level="WARNING"))
-    result = runner.run(name, runner.to_stderr, data=data, split=split)
+    result = runner.run(name, runner.to_stderr, data=data, split=split, minutes=minutes)
     if not json_:
         runner.print_table(result)
     if json_ or data is not None:

@@ -93,7 +93,7 @@ class HistoryOf:
         else:
             # Places in the list instead of names: half the time of a question is spent on strings.
             sql = (
-                f"SELECT device_id, epoch_us(ts) AS at, (list_position($wanted, parameter) - 1)::UTINYINT AS place, value{text} "  # noqa: S608
+                f"SELECT device_id, epoch_us(ts) AS at, (list_position($wanted, parameter) - 1)::UTINYINT AS place, value{text} "  # noqa: S608  # fixed parts
                 "FROM telemetry WHERE {machines} AND list_contains($wanted, parameter)"
             )
             name = pl.col("place").cat.to(kinds)
