@@ -132,7 +132,7 @@ def test_failures_are_told_in_words_without_code(tmp_path: Path, source: str, er
     nbformat.write(notebook, path)
     (tmp_path / "run").mkdir()
     with pytest.raises(error, match=said) as failed:
-        run_notebook(path, tmp_path / "run", time_limit_s=60 if error is NotebookFailedError else 8)
+        run_notebook(path, tmp_path / "run", time_limit_s=60 if error is NotebookFailedError else 5)
     assert "k3y" not in str(failed.value)
 
 
